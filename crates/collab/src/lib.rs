@@ -1,1 +1,13 @@
-//! placeholder
+//! How concurrent work comes together: registers, views, the fold, conflicts, patch and draft rules, the sync machine.
+//!
+//! Everything here is a pure function of what it is given. Reading goes through [`ProjectionRead`], writing is handed back as
+//! a [`ProjectionDelta`]; the network is a queue of messages. It knows no language: a definition is a kind, references and
+//! opaque text. `docs/design/convergence.md` is the specification; `dm-sim` has a naive model of it that must agree.
+//!
+//! Start reading at [`state`], then `fold`.
+
+pub mod read;
+pub mod state;
+
+pub use read::{Need, Presence, ProjectionRead, ReadError};
+pub use state::{Effect, EntityState, Fingerprint, Head, Membership, RegisterState};

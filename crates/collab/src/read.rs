@@ -1,0 +1,93 @@
+//! What the fold and the views ask of a projection. `dm-store` answers from SQLite, `dm-sim` from memory.
+
+use std::sync::Arc;
+
+use dm_model::{DefHash, EntityId, Envelope, EnvelopeId, InstanceId, Kind, Location, Op, OpId, PatchId, RevisionId};
+
+use crate::state::{Effect, EntityState, Fingerprint, Membership};
+
+/// The projection could not be read: the disk, or a damaged store. Says what failed.
+#[derive(Debug, thiserror::Error)]
+#[error("the projection could not be read: {0}")]
+pub struct ReadError(#[source] pub Box<dyn std::error::Error + Send + Sync>);
+
+/// Something an envelope needs before it counts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Need {
+    /// An envelope that counts.
+    Envelope(EnvelopeId),
+    /// An op carried by a counting revision.
+    Op(OpId),
+    /// A definition in the content store.
+    Content(DefHash),
+}
+
+/// Whether an envelope is held, and counts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Presence {
+    /// Not held.
+    Absent,
+    /// Held, waiting for needs.
+    Pending,
+    /// Held and counting.
+    Counted,
+}
+
+/// What the own main's projection and the log hold. Answers are owned, and are those of one moment.
+pub trait ProjectionRead {
+    /// The instance whose main is projected.
+    fn own_channel(&self) -> InstanceId;
+    /// Whether an envelope is held and counts.
+    ///
+    /// # Errors
+    /// As every method here: [`ReadError`] if the projection cannot be read.
+    fn presence(&self, envelope: &EnvelopeId) -> Result<Presence, ReadError>;
+    /// A held envelope.
+    fn envelope(&self, envelope: &EnvelopeId) -> Result<Option<Arc<Envelope>>, ReadError>;
+    /// Whether a definition is held.
+    fn content_present(&self, content: &DefHash) -> Result<bool, ReadError>;
+    /// Pending envelopes that wait for this, ascending.
+    fn waiting_on(&self, need: &Need) -> Result<Vec<EnvelopeId>, ReadError>;
+    /// An op of a counting revision.
+    fn op(&self, op: &OpId) -> Result<Option<Arc<Op>>, ReadError>;
+    /// The counting revisions that carry an op, ascending.
+    fn carriers(&self, op: &OpId) -> Result<Vec<RevisionId>, ReadError>;
+    /// The counting revisions that need an op, ascending.
+    fn needing(&self, op: &OpId) -> Result<Vec<RevisionId>, ReadError>;
+    /// The counting ops of an entity, ascending; the caller asks which are effective.
+    fn entity_ops(&self, entity: &EntityId) -> Result<Vec<(OpId, Arc<Op>)>, ReadError>;
+    /// Whether an op is effective in the own main.
+    fn op_effective(&self, op: &OpId) -> Result<bool, ReadError>;
+    /// What a revision does in the own main.
+    fn effect(&self, revision: &RevisionId) -> Result<Effect, ReadError>;
+    /// What a channel says of a patch.
+    fn membership(&self, channel: &InstanceId, patch: &PatchId) -> Result<Membership, ReadError>;
+    /// The leaves of a channel's facts, ascending; none if it has no counting fact.
+    fn leaves(&self, channel: &InstanceId) -> Result<Vec<EnvelopeId>, ReadError>;
+    /// All counting facts of a channel, ascending; asked only where facts fork.
+    fn facts(&self, channel: &InstanceId) -> Result<Vec<Arc<Envelope>>, ReadError>;
+    /// The channels that have counting facts, ascending.
+    fn channels(&self) -> Result<Vec<InstanceId>, ReadError>;
+    /// The patches that are in, or disputed, on a channel, by patch ascending.
+    fn members(&self, channel: &InstanceId) -> Result<Vec<(PatchId, Membership)>, ReadError>;
+    /// The counting revisions of a patch, ascending.
+    fn revisions(&self, patch: &PatchId) -> Result<Vec<RevisionId>, ReadError>;
+    /// The counting facts about a patch or its revisions that change no channel (`Withdraw`, `Verdict`), ascending.
+    fn patch_facts(&self, patch: &PatchId) -> Result<Vec<Arc<Envelope>>, ReadError>;
+    /// An entity in the own main, if it exists there.
+    fn entity(&self, entity: &EntityId) -> Result<Option<EntityState>, ReadError>;
+    /// The entities live at a location in the own main, ascending.
+    fn entities_at(&self, location: &Location) -> Result<Vec<EntityId>, ReadError>;
+    /// The entities of the own main that have a contested register, an edit beside a deletion or deprecation, ascending.
+    fn flagged(&self) -> Result<Vec<EntityId>, ReadError>;
+    /// The locations of the own main where several entities are live, ascending.
+    fn collisions(&self) -> Result<Vec<Location>, ReadError>;
+    /// The (user, used) pairs of the own main where a live entity's definition uses an existing entity that is not live.
+    fn deleted_dependencies(&self) -> Result<Vec<(EntityId, EntityId)>, ReadError>;
+    /// The live entities of the own main whose provisional definition uses this one, ascending.
+    fn dependents(&self, entity: &EntityId) -> Result<Vec<EntityId>, ReadError>;
+    /// Kind and used entities (ascending) of a held definition.
+    fn definition_head(&self, content: &DefHash) -> Result<Option<(Kind, Vec<EntityId>)>, ReadError>;
+    /// The fingerprint of the own main's view.
+    fn view_fingerprint(&self) -> Result<Fingerprint, ReadError>;
+}
