@@ -6,8 +6,10 @@
 //!
 //! Start reading at [`state`], then `fold`.
 
+pub mod delta;
 pub mod read;
 pub mod state;
 
+pub use delta::{Batch, ContentHead, ProjectionDelta};
 pub use read::{Need, Presence, ProjectionRead, ReadError};
 pub use state::{Effect, EntityState, Fingerprint, Head, Membership, RegisterState};
