@@ -1,7 +1,8 @@
 //! One newtype per id, all made by one macro, so that no two can be confused.
 //!
 //! Hash ids are 32 bytes of BLAKE3; patch and session ids are the 16 bytes of a UUIDv7. All print as lower-case hex and
-//! order by their bytes.
+//! order by their bytes. A UUIDv7 begins with its time, which ids of one day share, so it is spelled from its random end:
+//! the shortest unique prefix stays short.
 
 use std::fmt;
 use std::str::FromStr;
@@ -40,8 +41,19 @@ fn hex_value(digit: u8) -> Option<u8> {
     }
 }
 
+/// How a hash is spelled.
+fn in_order<const N: usize>(bytes: [u8; N]) -> [u8; N] {
+    bytes
+}
+
+/// How a UUIDv7 is spelled; its own inverse.
+fn random_end_first<const N: usize>(mut bytes: [u8; N]) -> [u8; N] {
+    bytes.reverse();
+    bytes
+}
+
 macro_rules! id {
-    ($(#[$doc:meta])* $name:ident, $bytes:literal) => {
+    ($(#[$doc:meta])* $name:ident, $bytes:literal, $spelled:ident) => {
         $(#[$doc])*
         #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
         pub struct $name([u8; $bytes]);
@@ -87,7 +99,7 @@ macro_rules! id {
 
         impl fmt::Display for $name {
             fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+                $spelled(self.0).iter().try_for_each(|byte| write!(f, "{byte:02x}"))
             }
         }
 
@@ -100,7 +112,7 @@ macro_rules! id {
         impl FromStr for $name {
             type Err = IdParseError;
             fn from_str(text: &str) -> Result<Self, IdParseError> {
-                parse_hex(text).map(Self)
+                parse_hex(text).map(|bytes| Self($spelled(bytes)))
             }
         }
     };
@@ -108,35 +120,35 @@ macro_rules! id {
 
 id!(
     /// Hash of what was written: kind, text and references of one definition.
-    DefHash, 32
+    DefHash, 32, in_order
 );
 id!(
     /// Hash of what a definition means in a view (SEMANTICS R18).
-    LinkHash, 32
+    LinkHash, 32, in_order
 );
 id!(
     /// Lasting identity of a named thing (SEMANTICS R5).
-    EntityId, 32
+    EntityId, 32, in_order
 );
 id!(
     /// Hash of an op: entity, registers, values, supersedes, witness; never patch, author, time or space (SEMANTICS R6).
-    OpId, 32
+    OpId, 32, in_order
 );
 id!(
     /// Hash of an envelope's canonical bytes.
-    EnvelopeId, 32
+    EnvelopeId, 32, in_order
 );
 id!(
     /// Hash of the first public key of an instance; also the name of its main.
-    InstanceId, 32
+    InstanceId, 32, in_order
 );
 id!(
     /// A patch, across all its revisions: the bytes of a UUIDv7.
-    PatchId, 16
+    PatchId, 16, random_end_first
 );
 id!(
     /// A session: the bytes of a UUIDv7.
-    SessionId, 16
+    SessionId, 16, random_end_first
 );
 
 /// A revision is the envelope that carries it.
