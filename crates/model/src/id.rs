@@ -18,15 +18,22 @@ pub struct IdParseError {
 }
 
 fn parse_hex<const N: usize>(text: &str) -> Result<[u8; N], IdParseError> {
-    let bad = || IdParseError { digits: N * 2, found: text.chars().take(80).collect() };
+    let bad = || IdParseError {
+        digits: N * 2,
+        found: text.chars().take(80).collect(),
+    };
     let digits = text.as_bytes();
     if digits.len() != N * 2 {
         return Err(bad());
     }
     let mut bytes = [0u8; N];
     for (byte, pair) in bytes.iter_mut().zip(digits.chunks_exact(2)) {
-        let &[high, low] = pair else { return Err(bad()) };
-        let (Some(high), Some(low)) = (hex_value(high), hex_value(low)) else { return Err(bad()) };
+        let &[high, low] = pair else {
+            return Err(bad());
+        };
+        let (Some(high), Some(low)) = (hex_value(high), hex_value(low)) else {
+            return Err(bad());
+        };
         *byte = high << 4 | low;
     }
     Ok(bytes)

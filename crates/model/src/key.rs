@@ -39,7 +39,9 @@ impl AuthorKey {
     /// Whether this key made that signature over that id. Strict: no weak keys, one valid form of a signature.
     #[must_use]
     pub fn verifies(&self, id: &EnvelopeId, signature: &Signature) -> bool {
-        let Ok(key) = VerifyingKey::from_bytes(&self.0) else { return false };
+        let Ok(key) = VerifyingKey::from_bytes(&self.0) else {
+            return false;
+        };
         let signature = ed25519_dalek::Signature::from_bytes(&signature.0);
         key.verify_strict(id.as_bytes(), &signature).is_ok()
     }
@@ -80,7 +82,10 @@ impl Signature {
 impl fmt::Debug for Signature {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Signature(")?;
-        self.0.iter().take(8).try_for_each(|byte| write!(f, "{byte:02x}"))?;
+        self.0
+            .iter()
+            .take(8)
+            .try_for_each(|byte| write!(f, "{byte:02x}"))?;
         f.write_str("..)")
     }
 }

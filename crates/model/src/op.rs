@@ -55,7 +55,9 @@ impl Visibility {
     /// The visibility with that number.
     #[must_use]
     pub fn from_tag(tag: u8) -> Option<Self> {
-        [Self::Public, Self::Internal, Self::Private].into_iter().find(|v| v.tag() == tag)
+        [Self::Public, Self::Internal, Self::Private]
+            .into_iter()
+            .find(|v| v.tag() == tag)
     }
 }
 
@@ -216,12 +218,16 @@ impl Action {
     #[must_use]
     pub fn registers(&self) -> Vec<Register> {
         match self {
-            Self::CreateName { .. } => vec![Register::Content, Register::Location, Register::Visibility],
+            Self::CreateName { .. } => {
+                vec![Register::Content, Register::Location, Register::Visibility]
+            }
             Self::UpdateName { .. } => vec![Register::Content],
             Self::MoveName { .. } | Self::DeleteName => vec![Register::Location],
             Self::Deprecate(_) | Self::Undeprecate => vec![Register::Deprecation],
             Self::SetVisibility(_) => vec![Register::Visibility],
-            Self::Pin { dependency, .. } | Self::Unpin { dependency } => vec![Register::Pin(*dependency)],
+            Self::Pin { dependency, .. } | Self::Unpin { dependency } => {
+                vec![Register::Pin(*dependency)]
+            }
             Self::Unknown { registers, .. } => registers.clone(),
         }
     }
@@ -231,10 +237,13 @@ impl Action {
     pub fn value(&self, register: Register) -> Option<Value> {
         match (self, register) {
             (Self::CreateName { content, .. }, Register::Content) => Some(Value::Content(*content)),
-            (Self::CreateName { location, .. }, Register::Location) => Some(Value::Location(Some(location.clone()))),
-            (Self::CreateName { visibility, .. } | Self::SetVisibility(visibility), Register::Visibility) => {
-                Some(Value::Visibility(*visibility))
+            (Self::CreateName { location, .. }, Register::Location) => {
+                Some(Value::Location(Some(location.clone())))
             }
+            (
+                Self::CreateName { visibility, .. } | Self::SetVisibility(visibility),
+                Register::Visibility,
+            ) => Some(Value::Visibility(*visibility)),
             (Self::UpdateName { new, .. }, Register::Content) => Some(Value::Content(*new)),
             (Self::MoveName { to }, Register::Location) => Some(Value::Location(Some(to.clone()))),
             (Self::DeleteName, Register::Location) => Some(Value::Location(None)),
@@ -242,10 +251,16 @@ impl Action {
                 Some(Value::Deprecation(Some(deprecation.clone())))
             }
             (Self::Undeprecate, Register::Deprecation) => Some(Value::Deprecation(None)),
-            (Self::Pin { dependency, content }, Register::Pin(of)) if *dependency == of => {
-                Some(Value::Pin(Some(*content)))
+            (
+                Self::Pin {
+                    dependency,
+                    content,
+                },
+                Register::Pin(of),
+            ) if *dependency == of => Some(Value::Pin(Some(*content))),
+            (Self::Unpin { dependency }, Register::Pin(of)) if *dependency == of => {
+                Some(Value::Pin(None))
             }
-            (Self::Unpin { dependency }, Register::Pin(of)) if *dependency == of => Some(Value::Pin(None)),
             _ => None,
         }
     }
@@ -253,7 +268,12 @@ impl Action {
     fn encode_payload(&self) -> Vec<u8> {
         let mut to = Encoder::new();
         match self {
-            Self::CreateName { location, generation, content, visibility } => {
+            Self::CreateName {
+                location,
+                generation,
+                content,
+                visibility,
+            } => {
                 location.encode(&mut to);
                 to.uint(u64::from(*generation));
                 to.def_hash(content);
@@ -265,7 +285,10 @@ impl Action {
             }
             Self::MoveName { to: location } => location.encode(&mut to),
             Self::DeleteName | Self::Undeprecate | Self::Unpin { .. } => {}
-            Self::Deprecate(Deprecation { reason, replacement }) => {
+            Self::Deprecate(Deprecation {
+                reason,
+                replacement,
+            }) => {
                 to.text(reason);
                 to.option(replacement.as_ref(), Encoder::entity_id);
             }
@@ -302,7 +325,10 @@ fn decode_register(from: &mut Decoder<'_>) -> Result<Register, DecodeError> {
         4 => Ok(Register::Deprecation),
         5 => Ok(Register::Pin(from.entity_id()?)),
         0 => Err(from.not_canonical("register 0")),
-        tag => Ok(Register::Later { tag, about: from.entity_id()? }),
+        tag => Ok(Register::Later {
+            tag,
+            about: from.entity_id()?,
+        }),
     }
 }
 
@@ -319,17 +345,27 @@ fn pin_dependency(from: &Decoder<'_>, registers: &[Register]) -> Result<EntityId
     }
 }
 
-fn decode_action(kind: u64, registers: Vec<Register>, payload: &[u8]) -> Result<Action, DecodeError> {
+fn decode_action(
+    kind: u64,
+    registers: Vec<Register>,
+    payload: &[u8],
+) -> Result<Action, DecodeError> {
     let mut from = Decoder::new(payload);
     let action = match kind {
         1 => Action::CreateName {
             location: Location::decode(&mut from)?,
-            generation: u32::try_from(from.count(u32::MAX as usize, "generation")?).unwrap_or(u32::MAX),
+            generation: u32::try_from(from.count(u32::MAX as usize, "generation")?)
+                .unwrap_or(u32::MAX),
             content: from.def_hash()?,
             visibility: decode_visibility(&mut from)?,
         },
-        2 => Action::UpdateName { old: from.option("old content", Decoder::def_hash)?, new: from.def_hash()? },
-        3 => Action::MoveName { to: Location::decode(&mut from)? },
+        2 => Action::UpdateName {
+            old: from.option("old content", Decoder::def_hash)?,
+            new: from.def_hash()?,
+        },
+        3 => Action::MoveName {
+            to: Location::decode(&mut from)?,
+        },
         4 => Action::DeleteName,
         5 => Action::Deprecate(Deprecation {
             reason: from.text(REASON_BYTES_MAX, "reason")?.to_owned(),
@@ -337,9 +373,20 @@ fn decode_action(kind: u64, registers: Vec<Register>, payload: &[u8]) -> Result<
         }),
         6 => Action::Undeprecate,
         7 => Action::SetVisibility(decode_visibility(&mut from)?),
-        8 => Action::Pin { dependency: pin_dependency(&from, &registers)?, content: from.def_hash()? },
-        9 => Action::Unpin { dependency: pin_dependency(&from, &registers)? },
-        _ => return Ok(Action::Unknown { kind, registers, payload: payload.to_vec() }),
+        8 => Action::Pin {
+            dependency: pin_dependency(&from, &registers)?,
+            content: from.def_hash()?,
+        },
+        9 => Action::Unpin {
+            dependency: pin_dependency(&from, &registers)?,
+        },
+        _ => {
+            return Ok(Action::Unknown {
+                kind,
+                registers,
+                payload: payload.to_vec(),
+            });
+        }
     };
     if action.registers() != registers {
         return Err(from.not_canonical("an op whose header names other registers than it writes"));
@@ -352,7 +399,13 @@ impl Op {
     /// The op with its lists put in order.
     #[must_use]
     pub fn new(entity: EntityId, action: Action) -> Self {
-        Self { entity, action, supersedes: Vec::new(), witness: Vec::new(), after: Vec::new() }
+        Self {
+            entity,
+            action,
+            supersedes: Vec::new(),
+            witness: Vec::new(),
+            after: Vec::new(),
+        }
     }
 
     /// The same op, superseding these tips.
@@ -415,12 +468,22 @@ impl Op {
         let after = from.set(OP_PARENTS_MAX, "ops built on", Decoder::op_id)?;
         let payload = from.bytes(PAYLOAD_BYTES_MAX, "op payload")?;
         let action = decode_action(kind, registers, payload)?;
-        if let Action::CreateName { location, generation, .. } = &action
+        if let Action::CreateName {
+            location,
+            generation,
+            ..
+        } = &action
             && (entity != entity_id(location, *generation) || !supersedes.is_empty())
         {
             return Err(from.not_canonical("a created entity that its location does not give"));
         }
-        Ok(Self { entity, action, supersedes, witness, after })
+        Ok(Self {
+            entity,
+            action,
+            supersedes,
+            witness,
+            after,
+        })
     }
 
     /// The hash of the op.
