@@ -1,5 +1,6 @@
 //! What the fold and the views ask of a projection. `dm-store` answers from SQLite, `dm-sim` from memory.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use dm_model::{DefHash, EntityId, Envelope, EnvelopeId, InstanceId, Kind, Location, Op, OpId, PatchId, RevisionId};
@@ -90,4 +91,64 @@ pub trait ProjectionRead {
     fn definition_head(&self, content: &DefHash) -> Result<Option<(Kind, Vec<EntityId>)>, ReadError>;
     /// The fingerprint of the own main's view.
     fn view_fingerprint(&self) -> Result<Fingerprint, ReadError>;
+
+    // The rest has answers made of the above. A projection with an index of its own gives the same ones faster.
+
+    /// Whether any envelope is pending. True is never wrong, only slower for the fold.
+    fn any_pending(&self) -> Result<bool, ReadError> {
+        Ok(true)
+    }
+
+    /// The effective ops of an entity in the own main, ascending.
+    fn effective_entity_ops(&self, entity: &EntityId) -> Result<Vec<(OpId, Arc<Op>)>, ReadError> {
+        let mut effective = Vec::new();
+        for (id, op) in self.entity_ops(entity)? {
+            if self.op_effective(&id)? {
+                effective.push((id, op));
+            }
+        }
+        Ok(effective)
+    }
+
+    /// The member revisions of the own main that are not effective (blocked, or waiting for a newer version), ascending.
+    fn blocked(&self) -> Result<Vec<RevisionId>, ReadError> {
+        let mut blocked = Vec::new();
+        for (_, membership) in self.members(&self.own_channel())? {
+            if let Membership::In(revision) = membership
+                && self.effect(&revision)? != Effect::Effective
+            {
+                blocked.push(revision);
+            }
+        }
+        blocked.sort_unstable();
+        Ok(blocked)
+    }
+
+    /// The disputed patches of the own main, ascending, with what the facts say.
+    fn disputed(&self) -> Result<Vec<(PatchId, Vec<Option<RevisionId>>)>, ReadError> {
+        let members = self.members(&self.own_channel())?;
+        Ok(members
+            .into_iter()
+            .filter_map(|(patch, membership)| match membership {
+                Membership::Disputed(values) => Some((patch, values)),
+                _ => None,
+            })
+            .collect())
+    }
+
+    /// The patches that are in on another channel and of which the own main has no fact of any kind, ascending, with the
+    /// distinct revisions that are in, ascending.
+    fn unseen(&self) -> Result<Vec<(PatchId, Vec<RevisionId>)>, ReadError> {
+        let own = self.own_channel();
+        let mut unseen: BTreeMap<PatchId, BTreeSet<RevisionId>> = BTreeMap::new();
+        for channel in self.channels()?.into_iter().filter(|channel| *channel != own) {
+            for (patch, membership) in self.members(&channel)? {
+                let Membership::In(revision) = membership else { continue };
+                if self.membership(&own, &patch)? == (Membership::Out { touched: false }) {
+                    unseen.entry(patch).or_default().insert(revision);
+                }
+            }
+        }
+        Ok(unseen.into_iter().map(|(patch, revisions)| (patch, revisions.into_iter().collect())).collect())
+    }
 }

@@ -18,6 +18,8 @@ pub struct Head {
 pub struct RegisterState {
     /// The heads, by op id ascending.
     pub heads: Vec<Head>,
+    /// The tips that R7 hides under a head, ascending: where there are any, a write over all heads is not the whole story.
+    pub hidden: Vec<OpId>,
     /// The last agreed write below the heads, where they disagree and there is one.
     pub ancestor: Option<Head>,
 }

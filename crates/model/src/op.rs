@@ -173,7 +173,8 @@ pub struct Op {
     pub action: Action,
     /// The tips that the edit was made from, which this op replaces; strictly ascending.
     pub supersedes: Vec<OpId>,
-    /// The content tips that the author of a location or deprecation saw (SEMANTICS R22); strictly ascending, no dependency.
+    /// Of a location or deprecation: the content tips that the author saw; of a content: the deleting and deprecating tips
+    /// (SEMANTICS R22); strictly ascending, no dependency.
     pub witness: Vec<OpId>,
     /// Other ops this one builds on: creators where nothing is superseded, ops that freed the name taken; strictly ascending.
     pub after: Vec<OpId>,
