@@ -1,0 +1,3 @@
+//! Checks of the whole crate from outside: text in, text out.
+
+mod real;
