@@ -40,8 +40,9 @@ fn check(node: SyntaxNode<'_>, mode: Mode, found: &mut Vec<Diagnostic>) {
                 Some("write `actual = expected`"),
             );
         }
-        K::TestDef if mode != Mode::Test => {
-            error(Code::TestMode, "an assertion belongs in a test file", Some("compare with `==`"));
+        K::TestDef if mode == Mode::Script => {
+            let message = "an assertion belongs in a module or a test file";
+            error(Code::TestMode, message, Some("compare with `==`"));
         }
         K::DbDef => {
             if mode != Mode::Test {
