@@ -7,9 +7,12 @@
 //! Start reading at [`state`], then `fold`.
 
 pub mod delta;
+pub mod fold;
 pub mod read;
+pub mod register;
 pub mod state;
 
+pub use fold::fold;
 pub use delta::{Batch, ContentHead, ProjectionDelta};
 pub use read::{Need, Presence, ProjectionRead, ReadError};
 pub use state::{Effect, EntityState, Fingerprint, Head, Membership, RegisterState};

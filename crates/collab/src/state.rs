@@ -108,6 +108,12 @@ impl Fingerprint {
 }
 
 impl RegisterState {
+    /// A register with one write in force.
+    #[must_use]
+    pub fn single(op: OpId, value: Value) -> Self {
+        Self { heads: vec![Head { op, value }], hidden: Vec::new(), ancestor: None }
+    }
+
     /// The distinct values of the heads, in order of their first head.
     #[must_use]
     pub fn values(&self) -> Vec<&Value> {
