@@ -7,6 +7,7 @@
 //! Start reading at [`state`], then `fold`.
 
 pub mod delta;
+pub mod draft;
 pub mod fold;
 pub mod read;
 pub mod register;

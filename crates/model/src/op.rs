@@ -55,9 +55,7 @@ impl Visibility {
     /// The visibility with that number.
     #[must_use]
     pub fn from_tag(tag: u8) -> Option<Self> {
-        [Self::Public, Self::Internal, Self::Private]
-            .into_iter()
-            .find(|v| v.tag() == tag)
+        [Self::Public, Self::Internal, Self::Private].into_iter().find(|v| v.tag() == tag)
     }
 }
 
@@ -180,7 +178,43 @@ pub struct Op {
     pub after: Vec<OpId>,
 }
 
+impl Register {
+    /// The register that a value belongs to; pins need to be told of what.
+    #[must_use]
+    pub fn of(value: &Value, pinned: Option<EntityId>) -> Option<Self> {
+        match value {
+            Value::Content(_) => Some(Self::Content),
+            Value::Location(_) => Some(Self::Location),
+            Value::Visibility(_) => Some(Self::Visibility),
+            Value::Deprecation(_) => Some(Self::Deprecation),
+            Value::Pin(_) => pinned.map(Self::Pin),
+        }
+    }
+}
+
 impl Action {
+    /// The action that writes this value to this register of an entity that is there, if there is one.
+    #[must_use]
+    pub fn writing(register: Register, value: Value, base: Option<&Value>) -> Option<Self> {
+        match (register, value) {
+            (Register::Content, Value::Content(new)) => {
+                let old = match base {
+                    Some(Value::Content(old)) => Some(*old),
+                    _ => None,
+                };
+                Some(Self::UpdateName { old, new })
+            }
+            (Register::Location, Value::Location(Some(to))) => Some(Self::MoveName { to }),
+            (Register::Location, Value::Location(None)) => Some(Self::DeleteName),
+            (Register::Visibility, Value::Visibility(visibility)) => Some(Self::SetVisibility(visibility)),
+            (Register::Deprecation, Value::Deprecation(Some(deprecation))) => Some(Self::Deprecate(deprecation)),
+            (Register::Deprecation, Value::Deprecation(None)) => Some(Self::Undeprecate),
+            (Register::Pin(dependency), Value::Pin(Some(content))) => Some(Self::Pin { dependency, content }),
+            (Register::Pin(dependency), Value::Pin(None)) => Some(Self::Unpin { dependency }),
+            _ => None,
+        }
+    }
+
     /// The stable number of the kind.
     #[must_use]
     pub fn kind(&self) -> u64 {
@@ -238,13 +272,10 @@ impl Action {
     pub fn value(&self, register: Register) -> Option<Value> {
         match (self, register) {
             (Self::CreateName { content, .. }, Register::Content) => Some(Value::Content(*content)),
-            (Self::CreateName { location, .. }, Register::Location) => {
-                Some(Value::Location(Some(location.clone())))
+            (Self::CreateName { location, .. }, Register::Location) => Some(Value::Location(Some(location.clone()))),
+            (Self::CreateName { visibility, .. } | Self::SetVisibility(visibility), Register::Visibility) => {
+                Some(Value::Visibility(*visibility))
             }
-            (
-                Self::CreateName { visibility, .. } | Self::SetVisibility(visibility),
-                Register::Visibility,
-            ) => Some(Value::Visibility(*visibility)),
             (Self::UpdateName { new, .. }, Register::Content) => Some(Value::Content(*new)),
             (Self::MoveName { to }, Register::Location) => Some(Value::Location(Some(to.clone()))),
             (Self::DeleteName, Register::Location) => Some(Value::Location(None)),
@@ -252,16 +283,10 @@ impl Action {
                 Some(Value::Deprecation(Some(deprecation.clone())))
             }
             (Self::Undeprecate, Register::Deprecation) => Some(Value::Deprecation(None)),
-            (
-                Self::Pin {
-                    dependency,
-                    content,
-                },
-                Register::Pin(of),
-            ) if *dependency == of => Some(Value::Pin(Some(*content))),
-            (Self::Unpin { dependency }, Register::Pin(of)) if *dependency == of => {
-                Some(Value::Pin(None))
+            (Self::Pin { dependency, content }, Register::Pin(of)) if *dependency == of => {
+                Some(Value::Pin(Some(*content)))
             }
+            (Self::Unpin { dependency }, Register::Pin(of)) if *dependency == of => Some(Value::Pin(None)),
             _ => None,
         }
     }
@@ -269,12 +294,7 @@ impl Action {
     fn encode_payload(&self) -> Vec<u8> {
         let mut to = Encoder::new();
         match self {
-            Self::CreateName {
-                location,
-                generation,
-                content,
-                visibility,
-            } => {
+            Self::CreateName { location, generation, content, visibility } => {
                 location.encode(&mut to);
                 to.uint(u64::from(*generation));
                 to.def_hash(content);
@@ -286,10 +306,7 @@ impl Action {
             }
             Self::MoveName { to: location } => location.encode(&mut to),
             Self::DeleteName | Self::Undeprecate | Self::Unpin { .. } => {}
-            Self::Deprecate(Deprecation {
-                reason,
-                replacement,
-            }) => {
+            Self::Deprecate(Deprecation { reason, replacement }) => {
                 to.text(reason);
                 to.option(replacement.as_ref(), Encoder::entity_id);
             }
@@ -301,7 +318,8 @@ impl Action {
     }
 }
 
-fn encode_register(to: &mut Encoder, register: &Register) {
+/// Writes a register, as in an op's header.
+pub fn encode_register(to: &mut Encoder, register: &Register) {
     match register {
         Register::Content => to.byte(1),
         Register::Location => to.byte(2),
@@ -318,7 +336,11 @@ fn encode_register(to: &mut Encoder, register: &Register) {
     }
 }
 
-fn decode_register(from: &mut Decoder<'_>) -> Result<Register, DecodeError> {
+/// Reads a register, as in an op's header.
+///
+/// # Errors
+/// If the bytes are not canonical.
+pub fn decode_register(from: &mut Decoder<'_>) -> Result<Register, DecodeError> {
     match from.byte("register")? {
         1 => Ok(Register::Content),
         2 => Ok(Register::Location),
@@ -326,16 +348,77 @@ fn decode_register(from: &mut Decoder<'_>) -> Result<Register, DecodeError> {
         4 => Ok(Register::Deprecation),
         5 => Ok(Register::Pin(from.entity_id()?)),
         0 => Err(from.not_canonical("register 0")),
-        tag => Ok(Register::Later {
-            tag,
-            about: from.entity_id()?,
-        }),
+        tag => Ok(Register::Later { tag, about: from.entity_id()? }),
     }
 }
 
 fn decode_visibility(from: &mut Decoder<'_>) -> Result<Visibility, DecodeError> {
     let tag = from.byte("visibility")?;
     Visibility::from_tag(tag).ok_or_else(|| from.unknown("visibility", u64::from(tag)))
+}
+
+/// Writes a value of a register: journals keep these, ops have their own forms.
+pub fn encode_value(to: &mut Encoder, value: &Value) {
+    match value {
+        Value::Content(hash) => {
+            to.byte(1);
+            to.def_hash(hash);
+        }
+        Value::Location(location) => {
+            to.byte(2);
+            to.option(location.as_ref(), |to, location| location.encode(to));
+        }
+        Value::Visibility(visibility) => {
+            to.byte(3);
+            to.byte(visibility.tag());
+        }
+        Value::Deprecation(deprecation) => {
+            to.byte(4);
+            to.option(deprecation.as_ref(), encode_deprecation);
+        }
+        Value::Pin(hash) => {
+            to.byte(5);
+            to.option(hash.as_ref(), Encoder::def_hash);
+        }
+    }
+}
+
+/// Reads a value of a register.
+///
+/// # Errors
+/// If the bytes are not canonical.
+pub fn decode_value(from: &mut Decoder<'_>) -> Result<Value, DecodeError> {
+    match from.byte("value")? {
+        1 => Ok(Value::Content(from.def_hash()?)),
+        2 => Ok(Value::Location(from.option("location", Location::decode)?)),
+        3 => Ok(Value::Visibility(decode_visibility(from)?)),
+        4 => Ok(Value::Deprecation(from.option("deprecation", decode_deprecation)?)),
+        5 => Ok(Value::Pin(from.option("pin", Decoder::def_hash)?)),
+        other => Err(from.unknown("value", u64::from(other))),
+    }
+}
+
+fn encode_deprecation(to: &mut Encoder, Deprecation { reason, replacement }: &Deprecation) {
+    to.text(reason);
+    to.option(replacement.as_ref(), Encoder::entity_id);
+}
+
+fn decode_deprecation(from: &mut Decoder<'_>) -> Result<Deprecation, DecodeError> {
+    let reason = from.text(REASON_BYTES_MAX, "reason")?.to_owned();
+    Ok(Deprecation { reason, replacement: from.option("replacement", Decoder::entity_id)? })
+}
+
+/// Writes a location.
+pub fn encode_location(to: &mut Encoder, location: &Location) {
+    location.encode(to);
+}
+
+/// Reads a location.
+///
+/// # Errors
+/// If the bytes are not a canonical location.
+pub fn decode_location(from: &mut Decoder<'_>) -> Result<Location, DecodeError> {
+    Location::decode(from)
 }
 
 /// The one register of an op that writes a pin.
@@ -346,47 +429,25 @@ fn pin_dependency(from: &Decoder<'_>, registers: &[Register]) -> Result<EntityId
     }
 }
 
-fn decode_action(
-    kind: u64,
-    registers: Vec<Register>,
-    payload: &[u8],
-) -> Result<Action, DecodeError> {
+fn decode_action(kind: u64, registers: Vec<Register>, payload: &[u8]) -> Result<Action, DecodeError> {
     let mut from = Decoder::new(payload);
     let action = match kind {
         1 => Action::CreateName {
             location: Location::decode(&mut from)?,
-            generation: u32::try_from(from.count(u32::MAX as usize, "generation")?)
-                .unwrap_or(u32::MAX),
+            generation: u32::try_from(from.count(u32::MAX as usize, "generation")?).unwrap_or(u32::MAX),
             content: from.def_hash()?,
             visibility: decode_visibility(&mut from)?,
         },
-        2 => Action::UpdateName {
-            old: from.option("old content", Decoder::def_hash)?,
-            new: from.def_hash()?,
-        },
-        3 => Action::MoveName {
-            to: Location::decode(&mut from)?,
-        },
+        2 => Action::UpdateName { old: from.option("old content", Decoder::def_hash)?, new: from.def_hash()? },
+        3 => Action::MoveName { to: Location::decode(&mut from)? },
         4 => Action::DeleteName,
-        5 => Action::Deprecate(Deprecation {
-            reason: from.text(REASON_BYTES_MAX, "reason")?.to_owned(),
-            replacement: from.option("replacement", Decoder::entity_id)?,
-        }),
+        5 => Action::Deprecate(decode_deprecation(&mut from)?),
         6 => Action::Undeprecate,
         7 => Action::SetVisibility(decode_visibility(&mut from)?),
-        8 => Action::Pin {
-            dependency: pin_dependency(&from, &registers)?,
-            content: from.def_hash()?,
-        },
-        9 => Action::Unpin {
-            dependency: pin_dependency(&from, &registers)?,
-        },
+        8 => Action::Pin { dependency: pin_dependency(&from, &registers)?, content: from.def_hash()? },
+        9 => Action::Unpin { dependency: pin_dependency(&from, &registers)? },
         _ => {
-            return Ok(Action::Unknown {
-                kind,
-                registers,
-                payload: payload.to_vec(),
-            });
+            return Ok(Action::Unknown { kind, registers, payload: payload.to_vec() });
         }
     };
     if action.registers() != registers {
@@ -400,13 +461,7 @@ impl Op {
     /// The op with its lists put in order.
     #[must_use]
     pub fn new(entity: EntityId, action: Action) -> Self {
-        Self {
-            entity,
-            action,
-            supersedes: Vec::new(),
-            witness: Vec::new(),
-            after: Vec::new(),
-        }
+        Self { entity, action, supersedes: Vec::new(), witness: Vec::new(), after: Vec::new() }
     }
 
     /// The same op, superseding these tips.
@@ -469,22 +524,12 @@ impl Op {
         let after = from.set(OP_PARENTS_MAX, "ops built on", Decoder::op_id)?;
         let payload = from.bytes(PAYLOAD_BYTES_MAX, "op payload")?;
         let action = decode_action(kind, registers, payload)?;
-        if let Action::CreateName {
-            location,
-            generation,
-            ..
-        } = &action
+        if let Action::CreateName { location, generation, .. } = &action
             && (entity != entity_id(location, *generation) || !supersedes.is_empty())
         {
             return Err(from.not_canonical("a created entity that its location does not give"));
         }
-        Ok(Self {
-            entity,
-            action,
-            supersedes,
-            witness,
-            after,
-        })
+        Ok(Self { entity, action, supersedes, witness, after })
     }
 
     /// The hash of the op.
