@@ -9,6 +9,7 @@
 pub mod delta;
 pub mod draft;
 pub mod fold;
+pub mod patch;
 pub mod read;
 pub mod register;
 pub mod state;
