@@ -1,0 +1,232 @@
+//! A projection in memory, written only from deltas.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use dm_collab::{
+    Batch, Effect, EntityState, Fingerprint, Membership, Need, Presence, ProjectionDelta, ProjectionRead, ReadError, fold,
+};
+use dm_model::{
+    Body, DefHash, EntityId, Envelope, EnvelopeId, InstanceId, Kind, Location, Op, OpId, PatchId, RevisionId,
+};
+
+#[derive(Clone, PartialEq, Debug)]
+pub struct Memory {
+    own: InstanceId,
+    pub envelopes: BTreeMap<EnvelopeId, Arc<Envelope>>,
+    pub counted: BTreeSet<EnvelopeId>,
+    pub pending: BTreeMap<EnvelopeId, Vec<Need>>,
+    content: BTreeMap<DefHash, (Kind, Vec<EntityId>)>,
+    ops: BTreeMap<OpId, Arc<Op>>,
+    carriers: BTreeMap<OpId, BTreeSet<RevisionId>>,
+    needing: BTreeMap<OpId, BTreeSet<RevisionId>>,
+    pub effective: BTreeSet<OpId>,
+    pub effects: BTreeMap<RevisionId, Effect>,
+    membership: BTreeMap<(InstanceId, PatchId), Membership>,
+    leaves: BTreeMap<InstanceId, Vec<EnvelopeId>>,
+    pub entities: BTreeMap<EntityId, EntityState>,
+    pub fingerprint: Fingerprint,
+}
+
+impl Memory {
+    pub fn new(own: InstanceId) -> Self {
+        Self {
+            own,
+            envelopes: BTreeMap::new(),
+            counted: BTreeSet::new(),
+            pending: BTreeMap::new(),
+            content: BTreeMap::new(),
+            ops: BTreeMap::new(),
+            carriers: BTreeMap::new(),
+            needing: BTreeMap::new(),
+            effective: BTreeSet::new(),
+            effects: BTreeMap::new(),
+            membership: BTreeMap::new(),
+            leaves: BTreeMap::new(),
+            entities: BTreeMap::new(),
+            fingerprint: Fingerprint::default(),
+        }
+    }
+
+    /// Folds what of the batch is not held yet.
+    pub fn receive(&mut self, batch: &Batch) -> ProjectionDelta {
+        let mut batch = batch.clone();
+        batch.envelopes.retain(|envelope| !self.envelopes.contains_key(&envelope.id()));
+        batch.envelopes.dedup_by_key(|envelope| envelope.id());
+        batch.content.retain(|head| !self.content.contains_key(&head.hash));
+        let delta = fold(self, &batch).unwrap();
+        self.write(&batch, &delta);
+        delta
+    }
+
+    fn write(&mut self, batch: &Batch, delta: &ProjectionDelta) {
+        for envelope in &batch.envelopes {
+            self.envelopes.insert(envelope.id(), Arc::clone(envelope));
+        }
+        for head in &batch.content {
+            self.content.insert(head.hash, (head.kind, head.uses.clone()));
+        }
+        for id in &delta.counted {
+            assert!(self.counted.insert(*id), "counted twice");
+            self.pending.remove(id);
+            if let Body::Revision(revision) = self.envelopes[id].body() {
+                for op in &revision.ops {
+                    self.ops.insert(op.id(), Arc::new(op.clone()));
+                    self.carriers.entry(op.id()).or_default().insert(*id);
+                }
+                for need in revision.needs() {
+                    self.needing.entry(need).or_default().insert(*id);
+                }
+            }
+        }
+        self.pending.extend(delta.pending.clone());
+        self.leaves.extend(delta.leaves.clone());
+        self.membership.extend(delta.membership.clone());
+        for (revision, effect) in &delta.effects {
+            match effect {
+                Effect::NotApplied => self.effects.remove(revision),
+                effect => self.effects.insert(*revision, effect.clone()),
+            };
+        }
+        for (op, effective) in &delta.op_effective {
+            let changed = if *effective { self.effective.insert(*op) } else { self.effective.remove(op) };
+            assert!(changed, "an op's effect that was so before");
+        }
+        for (entity, state) in &delta.entities {
+            if state.registers.is_empty() {
+                self.entities.remove(entity);
+            } else {
+                self.entities.insert(*entity, state.clone());
+            }
+        }
+        self.fingerprint = delta.view_fingerprint;
+    }
+
+    fn uses(&self, state: &EntityState) -> Vec<EntityId> {
+        state.content().and_then(|hash| self.content.get(&hash)).map(|(_, uses)| uses.clone()).unwrap_or_default()
+    }
+}
+
+fn sorted<T: Ord + Copy>(set: Option<&BTreeSet<T>>) -> Vec<T> {
+    set.into_iter().flatten().copied().collect()
+}
+
+impl ProjectionRead for Memory {
+    fn own_channel(&self) -> InstanceId {
+        self.own
+    }
+    fn presence(&self, envelope: &EnvelopeId) -> Result<Presence, ReadError> {
+        Ok(match (self.envelopes.contains_key(envelope), self.counted.contains(envelope)) {
+            (_, true) => Presence::Counted,
+            (true, false) => Presence::Pending,
+            (false, false) => Presence::Absent,
+        })
+    }
+    fn envelope(&self, envelope: &EnvelopeId) -> Result<Option<Arc<Envelope>>, ReadError> {
+        Ok(self.envelopes.get(envelope).cloned())
+    }
+    fn content_present(&self, content: &DefHash) -> Result<bool, ReadError> {
+        Ok(self.content.contains_key(content))
+    }
+    fn waiting_on(&self, need: &Need) -> Result<Vec<EnvelopeId>, ReadError> {
+        Ok(self.pending.iter().filter(|(_, needs)| needs.contains(need)).map(|(id, _)| *id).collect())
+    }
+    fn op(&self, op: &OpId) -> Result<Option<Arc<Op>>, ReadError> {
+        Ok(self.ops.get(op).cloned())
+    }
+    fn carriers(&self, op: &OpId) -> Result<Vec<RevisionId>, ReadError> {
+        Ok(sorted(self.carriers.get(op)))
+    }
+    fn needing(&self, op: &OpId) -> Result<Vec<RevisionId>, ReadError> {
+        Ok(sorted(self.needing.get(op)))
+    }
+    fn entity_ops(&self, entity: &EntityId) -> Result<Vec<(OpId, Arc<Op>)>, ReadError> {
+        Ok(self.ops.iter().filter(|(_, op)| op.entity == *entity).map(|(id, op)| (*id, Arc::clone(op))).collect())
+    }
+    fn op_effective(&self, op: &OpId) -> Result<bool, ReadError> {
+        Ok(self.effective.contains(op))
+    }
+    fn effect(&self, revision: &RevisionId) -> Result<Effect, ReadError> {
+        Ok(self.effects.get(revision).cloned().unwrap_or(Effect::NotApplied))
+    }
+    fn membership(&self, channel: &InstanceId, patch: &PatchId) -> Result<Membership, ReadError> {
+        let known = self.membership.get(&(*channel, *patch)).cloned();
+        Ok(known.unwrap_or(Membership::Out { touched: false }))
+    }
+    fn leaves(&self, channel: &InstanceId) -> Result<Vec<EnvelopeId>, ReadError> {
+        Ok(self.leaves.get(channel).cloned().unwrap_or_default())
+    }
+    fn facts(&self, channel: &InstanceId) -> Result<Vec<Arc<Envelope>>, ReadError> {
+        let of_channel = |envelope: &&Arc<Envelope>| match envelope.body() {
+            Body::Apply(apply) => apply.channel == *channel,
+            Body::Unapply(unapply) => unapply.channel == *channel,
+            _ => false,
+        };
+        Ok(self.counted.iter().map(|id| &self.envelopes[id]).filter(of_channel).cloned().collect())
+    }
+    fn channels(&self) -> Result<Vec<InstanceId>, ReadError> {
+        Ok(self.leaves.keys().copied().collect())
+    }
+    fn members(&self, channel: &InstanceId) -> Result<Vec<(PatchId, Membership)>, ReadError> {
+        let of_channel = self.membership.iter().filter(|((of, _), _)| of == channel);
+        Ok(of_channel
+            .filter(|(_, membership)| !matches!(membership, Membership::Out { .. }))
+            .map(|((_, patch), membership)| (*patch, membership.clone()))
+            .collect())
+    }
+    fn revisions(&self, patch: &PatchId) -> Result<Vec<RevisionId>, ReadError> {
+        let of_patch = |id: &&EnvelopeId| matches!(self.envelopes[id].body(), Body::Revision(r) if r.patch == *patch);
+        Ok(self.counted.iter().filter(of_patch).copied().collect())
+    }
+    fn patch_facts(&self, patch: &PatchId) -> Result<Vec<Arc<Envelope>>, ReadError> {
+        let revisions = self.revisions(patch)?;
+        let about = |envelope: &&Arc<Envelope>| match envelope.body() {
+            Body::Withdraw(withdraw) => withdraw.patch == *patch,
+            Body::Verdict(verdict) => revisions.contains(&verdict.revision),
+            _ => false,
+        };
+        Ok(self.counted.iter().map(|id| &self.envelopes[id]).filter(about).cloned().collect())
+    }
+    fn entity(&self, entity: &EntityId) -> Result<Option<EntityState>, ReadError> {
+        Ok(self.entities.get(entity).cloned())
+    }
+    fn entities_at(&self, location: &Location) -> Result<Vec<EntityId>, ReadError> {
+        Ok(self.entities.iter().filter(|(_, state)| state.live.contains(location)).map(|(id, _)| *id).collect())
+    }
+    fn flagged(&self) -> Result<Vec<EntityId>, ReadError> {
+        let flagged = |state: &EntityState| {
+            !state.edited_while_deleted.is_empty()
+                || !state.edited_while_deprecated.is_empty()
+                || state.registers.values().any(dm_collab::RegisterState::is_contested)
+        };
+        Ok(self.entities.iter().filter(|(_, state)| flagged(state)).map(|(id, _)| *id).collect())
+    }
+    fn collisions(&self) -> Result<Vec<Location>, ReadError> {
+        let mut at: BTreeMap<&Location, u32> = BTreeMap::new();
+        for location in self.entities.values().flat_map(|state| &state.live) {
+            *at.entry(location).or_default() += 1;
+        }
+        Ok(at.into_iter().filter(|(_, count)| *count > 1).map(|(location, _)| location.clone()).collect())
+    }
+    fn deleted_dependencies(&self) -> Result<Vec<(EntityId, EntityId)>, ReadError> {
+        let mut pairs = Vec::new();
+        for (user, state) in self.entities.iter().filter(|(_, state)| state.is_live()) {
+            for used in self.uses(state) {
+                if self.entities.get(&used).is_some_and(|used| !used.is_live()) {
+                    pairs.push((*user, used));
+                }
+            }
+        }
+        Ok(pairs)
+    }
+    fn dependents(&self, entity: &EntityId) -> Result<Vec<EntityId>, ReadError> {
+        let uses = |state: &EntityState| state.is_live() && self.uses(state).contains(entity);
+        Ok(self.entities.iter().filter(|(_, state)| uses(state)).map(|(id, _)| *id).collect())
+    }
+    fn definition_head(&self, content: &DefHash) -> Result<Option<(Kind, Vec<EntityId>)>, ReadError> {
+        Ok(self.content.get(content).cloned())
+    }
+    fn view_fingerprint(&self) -> Result<Fingerprint, ReadError> {
+        Ok(self.fingerprint)
+    }
+}
