@@ -1,1 +1,26 @@
-//! placeholder
+//! Names, references and rendering of Darklang definitions.
+//!
+//! The way of a text: [`source::normalize`], `dm_syntax::parse`, [`extract`](mod@extract) (which declarations, their exact
+//! text), [`resolve_file`] (what their names mean in a [`Scope`]).
+//!
+//! Deliberately absent: types and checks, hashes of meaning (LinkHash), differences between texts, and any store. The crate
+//! does no I/O and keeps nothing between calls.
+//!
+//! Start reading at [`extract`](mod@extract), then [`resolve`].
+
+pub mod assertions;
+mod builtins;
+pub mod extract;
+pub mod lookup;
+pub mod resolve;
+pub mod scope;
+mod shape;
+pub mod source;
+pub mod spelling;
+
+pub use assertions::{StoredTest, pair_tests, settle_tests};
+pub use builtins::{builtin, builtin_names};
+pub use extract::{Declaration, Duplicate, Extracted, OffsetMap, duplicate_diagnostic, duplicates, extract};
+pub use lookup::visible;
+pub use resolve::{Bindings, NameProblem, ProblemKind, ResolveError, Resolved, resolve_file, resolve_text};
+pub use scope::{Entry, NameTable, RenderScope, Scope};

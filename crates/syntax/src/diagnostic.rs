@@ -84,6 +84,12 @@ codes! {
     DbShape = "VALIDATION-DB-SHAPE",
     /// An assertion outside a test file.
     TestMode = "VALIDATION-TEST-MODE",
+    /// A declaration outside any module: it has no owner. Told by `dm-lang`.
+    NoModule = "NAMES-NO-MODULE",
+    /// A declared name that can stand in no location. Told by `dm-lang`.
+    BadName = "NAMES-LOCATION",
+    /// A location that is declared twice in one import. Told by `dm-lang`.
+    Duplicate = "NAMES-DUPLICATE",
 }
 
 /// How bad it is.

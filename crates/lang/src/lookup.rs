@@ -1,0 +1,332 @@
+//! What a written name means from a module: the candidate paths, in order, and who may see what.
+//!
+//! The written path is tried behind the whole module path, then behind each shorter prefix of it, then alone (where
+//! `Builtin.name` means the runtime's); then `Stdlib..` behind `Darklang`; then `Option` and `Result` in the standard
+//! library. The first hit of the wanted kind wins. A name with a version suffix (`name_v2`) that means nothing as written
+//! is tried without it.
+//!
+//! Deliberately absent: local variables, which are the walk's in [`crate::resolve`].
+
+use dm_model::{EntityId, Kind, Visibility};
+use rustc_hash::FxHashMap;
+
+use crate::builtins::builtin;
+use crate::scope::{Entry, Scope};
+use crate::spelling;
+
+/// What kinds of definition a name can mean at its place, and which of them first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) enum Wanted {
+    /// A type.
+    Type,
+    /// A value, else a function: a name that is not applied.
+    ValueThenFn,
+    /// A function, else a value: a name that is applied.
+    FnThenValue,
+    /// A function: a name that something is piped into.
+    Fn,
+}
+
+/// What a name turned out to mean.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Found {
+    /// One entity.
+    Entity(EntityId),
+    /// A function or value of the runtime.
+    Builtin(&'static str, u32),
+    /// Several entities at one location.
+    Ambiguous(Vec<EntityId>),
+    /// An entity that may not be referred to from here.
+    NotVisible(EntityId),
+    /// The last segment can be no name of the wanted kind.
+    Invalid,
+    /// Nothing.
+    Nothing,
+}
+
+/// Looks names up from one module, each only once.
+pub(crate) struct Lookup<'s, S: Scope + ?Sized> {
+    scope: &'s S,
+    module_path: &'s str,
+    cache: FxHashMap<Box<str>, [Option<Found>; 4]>,
+    path: String,
+    entries: Vec<Entry>,
+}
+
+impl<'s, S: Scope + ?Sized> Lookup<'s, S> {
+    pub(crate) fn new(scope: &'s S, module_path: &'s str) -> Self {
+        Self { scope, module_path, cache: FxHashMap::default(), path: String::new(), entries: Vec::new() }
+    }
+
+    /// The module looked from.
+    pub(crate) fn module_path(&self) -> &'s str {
+        self.module_path
+    }
+
+    /// What a dotted spelling means.
+    pub(crate) fn find(&mut self, spelling: &str, wanted: Wanted) -> Found {
+        let slot = wanted as usize;
+        if let Some(found) = self.cache.get(spelling).and_then(|row| row.get(slot)).and_then(Option::as_ref) {
+            return found.clone();
+        }
+        let found = self.search(spelling, wanted);
+        let row = self.cache.entry(spelling.into()).or_default();
+        if let Some(cell) = row.get_mut(slot) {
+            *cell = Some(found.clone());
+        }
+        found
+    }
+
+    /// What stands at exactly this path.
+    pub(crate) fn find_exact(&mut self, path: &str, wanted: Wanted) -> Found {
+        let (mut second, mut hidden) = (None, None);
+        let found = self.at(&[path], wanted, &mut second, &mut hidden);
+        found.or(second).unwrap_or(hidden.map_or(Found::Nothing, Found::NotVisible))
+    }
+
+    fn search(&mut self, spelling: &str, wanted: Wanted) -> Found {
+        let Some(version) = well_formed(spelling, wanted) else { return Found::Invalid };
+        let found = self.candidates(spelling, 0, wanted);
+        match (found, version) {
+            (Found::Nothing, Some((stem, version))) => self.candidates(stem, version, wanted),
+            (found, _) => found,
+        }
+    }
+
+    fn candidates(&mut self, spelling: &str, version: u32, wanted: Wanted) -> Found {
+        let mut second = None;
+        let mut hidden = None;
+        let mut prefix = Some(self.module_path);
+        while let Some(module) = prefix {
+            let shorter = module.rsplit_once('.').map(|(shorter, _)| shorter);
+            prefix = if module.is_empty() { None } else { Some(shorter.unwrap_or_default()) };
+            if module.is_empty() && wanted != Wanted::Type {
+                let name = spelling.strip_prefix("Builtin.").filter(|name| !name.contains('.'));
+                if let Some((name, version)) = name.and_then(|name| builtin(name, version)) {
+                    return Found::Builtin(name, version);
+                }
+            }
+            if let Some(found) = self.at(&[module, spelling], wanted, &mut second, &mut hidden) {
+                return found;
+            }
+        }
+        if spelling.starts_with("Stdlib.")
+            && let Some(found) = self.at(&["Darklang", spelling], wanted, &mut second, &mut hidden)
+        {
+            return found;
+        }
+        let common = match spelling {
+            "Option" | "Option.Option" => Some(OPTION),
+            "Result" | "Result.Result" => Some(RESULT),
+            _ => None,
+        };
+        if let Some(path) = common
+            && let Some(found) = self.at(&[path], wanted, &mut second, &mut hidden)
+        {
+            return found;
+        }
+        second.unwrap_or(hidden.map_or(Found::Nothing, Found::NotVisible))
+    }
+
+    /// What stands at one candidate path. A hit of the second choice is noted, as is one that cannot be seen.
+    fn at(
+        &mut self,
+        parts: &[&str],
+        wanted: Wanted,
+        second: &mut Option<Found>,
+        hidden: &mut Option<EntityId>,
+    ) -> Option<Found> {
+        self.path.clear();
+        for part in parts.iter().filter(|part| !part.is_empty()) {
+            if !self.path.is_empty() {
+                self.path.push('.');
+            }
+            self.path.push_str(part);
+        }
+        // A path of one segment is an owner, never a definition.
+        if !self.path.contains('.') {
+            return None;
+        }
+        self.entries.clear();
+        self.scope.entries_at(&self.path, &mut self.entries);
+        let rank = self.entries.iter().filter_map(|entry| rank(wanted, entry.kind)).min()?;
+        let module = self.path.rsplit_once('.').map_or("", |(module, _)| module);
+        let mut seen: Vec<EntityId> = self
+            .entries
+            .iter()
+            .filter(|entry| visible(self.module_path, module, entry.visibility))
+            .map(|entry| entry.entity)
+            .collect();
+        seen.sort_unstable();
+        seen.dedup();
+        let found = match seen.as_slice() {
+            [] => {
+                *hidden = hidden.or(self.entries.first().map(|entry| entry.entity));
+                return None;
+            }
+            [one] => Found::Entity(*one),
+            _ => Found::Ambiguous(seen),
+        };
+        if rank == 0 {
+            return Some(found);
+        }
+        second.get_or_insert(found);
+        None
+    }
+
+    /// Spellings near a name that means nothing, best first.
+    pub(crate) fn suggest(&self, spelling: &str) -> Vec<String> {
+        suggest(self.scope, self.module_path, spelling)
+    }
+}
+
+/// The standard library's `Option`.
+pub(crate) const OPTION: &str = "Darklang.Stdlib.Option.Option";
+/// The standard library's `Result`.
+pub(crate) const RESULT: &str = "Darklang.Stdlib.Result.Result";
+/// What the `@` operator calls.
+pub(crate) const APPEND: &str = "Darklang.Stdlib.List.append";
+
+/// Most suggestions for one name.
+const SUGGESTIONS_MAX: usize = 3;
+
+/// Whether the kind is wanted: 0 as first choice, 1 as second.
+fn rank(wanted: Wanted, kind: Kind) -> Option<u8> {
+    match (wanted, kind) {
+        (Wanted::Type, Kind::Type) | (Wanted::ValueThenFn, Kind::Value) => Some(0),
+        (Wanted::FnThenValue | Wanted::Fn, Kind::Fn) => Some(0),
+        (Wanted::ValueThenFn, Kind::Fn) | (Wanted::FnThenValue, Kind::Value) => Some(1),
+        _ => None,
+    }
+}
+
+/// Whether a definition in module `from` may refer to one in module `target` of this visibility.
+///
+/// A nested module is inside the modules around it.
+#[must_use]
+pub fn visible(from: &str, target: &str, visibility: Visibility) -> bool {
+    match visibility {
+        Visibility::Public => true,
+        Visibility::Internal => from.split('.').next() == target.split('.').next(),
+        Visibility::Private => from.strip_prefix(target).is_some_and(|rest| rest.is_empty() || rest.starts_with('.')),
+    }
+}
+
+/// Whether the last segment can be a name of the wanted kind; inside, what is left of it without a version suffix.
+#[expect(clippy::option_option, reason = "malformed, without a version, and with one are three answers")]
+fn well_formed(spelling: &str, wanted: Wanted) -> Option<Option<(&str, u32)>> {
+    let name = spelling::last(spelling);
+    let core = name.strip_suffix('\'').unwrap_or(name);
+    let mut bytes = core.bytes();
+    let first = bytes.next()?;
+    let first_fits = if wanted == Wanted::Type { first.is_ascii_uppercase() } else { first.is_ascii_lowercase() };
+    if !first_fits || !bytes.all(|b| b.is_ascii_alphanumeric() || b == b'_') || spelling.starts_with("PACKAGE.") {
+        return None;
+    }
+    let suffix = spelling.rsplit_once("_v").filter(|(_, digits)| digits.bytes().all(|b| b.is_ascii_digit()));
+    Some(suffix.and_then(|(stem, digits)| Some((stem, digits.parse().ok()?))).filter(|(stem, _)| !stem.ends_with('.')))
+}
+
+fn suggest<S: Scope + ?Sized>(scope: &S, module_path: &str, spelling: &str) -> Vec<String> {
+    let name = spelling::last(spelling);
+    let mut near: Vec<(usize, String)> = Vec::new();
+    for path in scope.locations_named(name) {
+        let shared = shared_segments(&path, module_path);
+        near.push((16usize.saturating_sub(shared), path));
+    }
+    let qualifier = spelling.rsplit_once('.').map(|(qualifier, _)| qualifier);
+    if qualifier == Some("Builtin") {
+        near.extend(builtins_like(name));
+    }
+    for module in modules_meant(module_path, qualifier) {
+        for other in scope.names_in(&module) {
+            if let Some(distance) = close(name, &other) {
+                let written = qualifier.map_or_else(|| other.clone(), |qualifier| format!("{qualifier}.{other}"));
+                near.push((distance, written));
+            }
+        }
+    }
+    near.sort();
+    near.dedup_by(|a, b| a.1 == b.1);
+    near.into_iter().map(|(_, path)| path).take(SUGGESTIONS_MAX).collect()
+}
+
+fn builtins_like(name: &str) -> impl Iterator<Item = (usize, String)> {
+    crate::builtins::builtin_names().filter_map(move |other| Some((close(name, other)?, format!("Builtin.{other}"))))
+}
+
+/// The modules that a qualifier can mean.
+fn modules_meant(module_path: &str, qualifier: Option<&str>) -> Vec<String> {
+    let prefixes = std::iter::successors(Some(module_path), |path| path.rsplit_once('.').map(|(shorter, _)| shorter));
+    let Some(qualifier) = qualifier else { return prefixes.map(str::to_owned).collect() };
+    let mut modules: Vec<_> = prefixes.map(|prefix| format!("{prefix}.{qualifier}")).collect();
+    modules.push(qualifier.to_owned());
+    modules.push(format!("Darklang.{qualifier}"));
+    modules
+}
+
+fn shared_segments(a: &str, b: &str) -> usize {
+    a.split('.').zip(b.split('.')).take_while(|(a, b)| a == b).count()
+}
+
+/// The edit distance of two names if it is small for their length.
+fn close(a: &str, b: &str) -> Option<usize> {
+    const NAME_CHARS_MAX: usize = 64;
+    let (a, b): (Vec<char>, Vec<char>) = (a.chars().collect(), b.chars().collect());
+    let limit = match a.len().min(b.len()) {
+        0..=2 => 0,
+        3..=5 => 1,
+        _ => 2,
+    };
+    if a.len().abs_diff(b.len()) > limit || a.len().max(b.len()) > NAME_CHARS_MAX || a == b {
+        return None;
+    }
+    let mut row: Vec<usize> = (0..=b.len()).collect();
+    for (i, from) in a.iter().enumerate() {
+        let mut diagonal = i;
+        let mut left = i + 1;
+        let mut next = vec![left];
+        for (to, &above) in b.iter().zip(row.iter().skip(1)) {
+            let replaced = diagonal + usize::from(from != to);
+            left = replaced.min(above + 1).min(left + 1);
+            next.push(left);
+            diagonal = above;
+        }
+        row = next;
+    }
+    row.last().copied().filter(|distance| *distance <= limit)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn visibility_counts_modules_from_the_owner() {
+        assert!(visible("Acme.Shop.Cart", "Acme.Shop", Visibility::Private));
+        assert!(!visible("Acme.Shop", "Acme.Shop.Cart", Visibility::Private));
+        assert!(!visible("Acme.Shopping", "Acme.Shop", Visibility::Private));
+        assert!(visible("Acme.A", "Acme.B", Visibility::Internal));
+        assert!(!visible("Acme2.A", "Acme.B", Visibility::Internal));
+    }
+
+    #[test]
+    fn names_are_well_formed_by_kind() {
+        assert_eq!(well_formed("M.f", Wanted::Fn), Some(None));
+        assert_eq!(well_formed("f_v2", Wanted::Fn), Some(Some(("f", 2))));
+        assert_eq!(well_formed("f_very", Wanted::Fn), Some(None));
+        assert_eq!(well_formed("f'", Wanted::Fn), Some(None));
+        assert_eq!(well_formed("f'g", Wanted::Fn), None);
+        assert_eq!(well_formed("_f", Wanted::Fn), None);
+        assert_eq!(well_formed("f", Wanted::Type), None);
+        assert_eq!(well_formed("PACKAGE.A.f", Wanted::Fn), None);
+    }
+
+    #[test]
+    fn near_names_are_near() {
+        assert_eq!(close("total", "totl"), Some(1));
+        assert_eq!(close("total", "tally"), None);
+        assert_eq!(close("length", "lenght"), Some(2));
+        assert_eq!(close("ab", "ac"), None);
+    }
+}

@@ -1,0 +1,96 @@
+//! What this crate asks of a view: which entities stand where.
+//!
+//! [`Scope`] and [`RenderScope`] are the ports; [`NameTable`] is a plain table that implements both, for tests and for what is
+//! being created in an import. A scope answers by exact dotted path; which paths to try is decided in [`crate::lookup`].
+
+use std::collections::BTreeMap;
+
+use dm_model::{EntityId, Kind, Location, Visibility};
+
+/// What stands at a location in a view.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Entry {
+    /// The entity.
+    pub entity: EntityId,
+    /// The kind of its content in the view.
+    pub kind: Kind,
+    /// Who may refer to it.
+    pub visibility: Visibility,
+}
+
+/// The names of a view.
+pub trait Scope {
+    /// Appends every live entity at exactly this dotted path (`Owner.Module.name`). More than one is a name collision.
+    fn entries_at(&self, path: &str, into: &mut Vec<Entry>);
+
+    /// The locations of this last segment, at most a few dozen, for "did you mean". Asked only for names with a problem.
+    fn locations_named(&self, _name: &str) -> Vec<String> {
+        Vec::new()
+    }
+
+    /// The names directly in a module, for "did you mean". Asked only for names with a problem.
+    fn names_in(&self, _module_path: &str) -> Vec<String> {
+        Vec::new()
+    }
+}
+
+/// The names of a view, and where each entity is now.
+pub trait RenderScope: Scope {
+    /// The location of an entity in the view; `None` if it is deleted or unknown. Of several (a move conflict), the one
+    /// in force.
+    fn location_of(&self, entity: EntityId) -> Option<Location>;
+}
+
+/// A table of names in memory.
+#[derive(Debug, Clone, Default)]
+pub struct NameTable {
+    by_path: BTreeMap<String, Vec<Entry>>,
+    by_entity: BTreeMap<EntityId, Location>,
+}
+
+impl NameTable {
+    /// Puts an entity at a location; one that was elsewhere moves there.
+    pub fn insert(&mut self, location: &Location, entry: Entry) {
+        self.remove(entry.entity);
+        self.by_path.entry(location.as_str().to_owned()).or_default().push(entry);
+        self.by_entity.insert(entry.entity, location.clone());
+    }
+
+    /// Takes an entity away.
+    pub fn remove(&mut self, entity: EntityId) {
+        let Some(location) = self.by_entity.remove(&entity) else { return };
+        if let Some(entries) = self.by_path.get_mut(location.as_str()) {
+            entries.retain(|entry| entry.entity != entity);
+            if entries.is_empty() {
+                self.by_path.remove(location.as_str());
+            }
+        }
+    }
+
+    /// All locations, ascending, each with what stands there.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, Entry)> {
+        self.by_path.iter().flat_map(|(path, entries)| entries.iter().map(move |entry| (path.as_str(), *entry)))
+    }
+}
+
+impl Scope for NameTable {
+    fn entries_at(&self, path: &str, into: &mut Vec<Entry>) {
+        into.extend(self.by_path.get(path).into_iter().flatten());
+    }
+
+    fn locations_named(&self, name: &str) -> Vec<String> {
+        self.by_path.keys().filter(|path| path.rsplit('.').next() == Some(name)).cloned().collect()
+    }
+
+    fn names_in(&self, module_path: &str) -> Vec<String> {
+        let prefix = format!("{module_path}.");
+        let inside = self.by_path.range(prefix.clone()..).map_while(|(path, _)| path.strip_prefix(prefix.as_str()));
+        inside.filter(|rest| !rest.contains('.')).map(str::to_owned).collect()
+    }
+}
+
+impl RenderScope for NameTable {
+    fn location_of(&self, entity: EntityId) -> Option<Location> {
+        self.by_entity.get(&entity).cloned()
+    }
+}
