@@ -20,6 +20,7 @@ use crate::state::{EntityState, Fingerprint};
 
 use effect::Effects;
 use revisions::Revisions;
+pub(crate) use revisions::RevisionOps;
 
 /// What changes in the projection when a batch arrives.
 ///
@@ -65,7 +66,7 @@ fn restate_entity(
     for op in touched {
         let was = match op.before {
             Some(was) => was,
-            None => was_effective(read, before.as_ref(), &op.id)?,
+            None => is_effective_before(read, before.as_ref(), &op.id)?,
         };
         match (was, op.now, op.body()) {
             (false, true, Some(body)) => added.push((op.id, body)),
@@ -87,8 +88,12 @@ fn restate_entity(
     Ok(())
 }
 
-/// Whether an op was effective, asking for it only where the entity's state does not show it.
-fn was_effective(read: &dyn ProjectionRead, before: Option<&EntityState>, op: &OpId) -> Result<bool, ReadError> {
+/// Whether an op is effective in the own main where the entity's state is `before`, asking for it only where the entity's state does not show it.
+pub(crate) fn is_effective_before(
+    read: &dyn ProjectionRead,
+    before: Option<&EntityState>,
+    op: &OpId,
+) -> Result<bool, ReadError> {
     let Some(before) = before else { return Ok(false) };
     let is_head = before.registers.values().any(|state| state.heads.iter().any(|head| head.op == *op));
     if is_head { Ok(true) } else { read.op_effective(op) }

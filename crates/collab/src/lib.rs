@@ -6,15 +6,21 @@
 //!
 //! Start reading at [`state`], then `fold`.
 
+pub mod conflict;
 pub mod delta;
 pub mod draft;
+pub mod exchange;
 pub mod fold;
 pub mod patch;
 pub mod read;
 pub mod register;
 pub mod state;
+pub mod view;
 
-pub use fold::fold;
+pub use conflict::{Conflict, ConflictId, ConflictKind, Subject, WayOut};
 pub use delta::{Batch, ContentHead, ProjectionDelta};
+pub use exchange::{Candidates, Held, Reason, Selection};
+pub use fold::fold;
 pub use read::{Need, Presence, ProjectionRead, ReadError};
 pub use state::{Effect, EntityState, Fingerprint, Head, Membership, RegisterState};
+pub use view::{Layer, Overlay, SessionLayers, View};

@@ -1,0 +1,287 @@
+//! What a pull applies and what it holds (SEMANTICS R25).
+//!
+//! Both sides of an exchange judge the same union of patches, so they list the same conflicts, each applying on its own what
+//! is in none of them. Applying itself is the caller's, with [`crate::patch::apply_fact`].
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use dm_model::{Envelope, Op, OpId, PatchId, RevisionId};
+use rustc_hash::{FxHashMap, FxHashSet};
+
+use crate::conflict::{self, Conflict, ConflictId};
+use crate::fold::RevisionOps;
+use crate::patch::is_rejected;
+use crate::read::{ProjectionRead, ReadError};
+use crate::view::{Overlay, View};
+
+/// Whether local policy lets a revision be applied: its author's key is trusted.
+pub type Trusts<'t> = &'t dyn Fn(&Envelope) -> bool;
+
+/// Why a patch that is applied elsewhere is not applied here.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Reason {
+    /// It is in these conflicts, which the own main has not; ascending.
+    Conflict(Vec<ConflictId>),
+    /// It needs these ops, which no applied patch carries; ascending.
+    Blocked(Vec<OpId>),
+    /// It needs this patch, which is held.
+    NeedsHeld(PatchId),
+    /// Local policy refuses its author's key.
+    Untrusted,
+    /// Other mains have several of its revisions in.
+    Disputed,
+    /// It has an op that only a newer version of this program knows.
+    NeedsNewer,
+}
+
+/// A revision that is applied elsewhere and held here.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Held {
+    /// The patch.
+    pub patch: PatchId,
+    /// Its revision.
+    pub revision: RevisionId,
+    /// Why.
+    pub reason: Reason,
+}
+
+/// What to apply, in one fact, and what to hold.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Selection {
+    /// To apply, by patch ascending.
+    pub apply: Vec<(PatchId, RevisionId)>,
+    /// Held, by patch, then revision, ascending.
+    pub held: Vec<Held>,
+}
+
+/// What other mains have and the own main may take.
+pub struct Candidates<'a> {
+    read: &'a dyn ProjectionRead,
+    open: Vec<Candidate>,
+    refused: Vec<Held>,
+    /// Which candidates carry an op.
+    carriers: FxHashMap<OpId, Vec<usize>>,
+}
+
+struct Candidate {
+    patch: PatchId,
+    revision: RevisionId,
+    /// Its ops that are not effective in the own main.
+    ops: Vec<(OpId, Arc<Op>)>,
+    /// Needed ops that are not effective in the own main.
+    unmet: Vec<OpId>,
+    known: bool,
+}
+
+impl<'a> Candidates<'a> {
+    /// The candidates of the own main.
+    ///
+    /// # Errors
+    /// [`ReadError`], as for all here.
+    pub fn of(read: &'a dyn ProjectionRead, trusts: Trusts<'_>) -> Result<Self, ReadError> {
+        let mut candidates = Self { read, open: Vec::new(), refused: Vec::new(), carriers: FxHashMap::default() };
+        for (patch, revisions) in read.unseen()? {
+            let disputed = revisions.len() > 1;
+            for revision in revisions {
+                candidates.consider(patch, revision, disputed, trusts)?;
+            }
+        }
+        for (at, candidate) in candidates.open.iter().enumerate() {
+            for (op, _) in &candidate.ops {
+                candidates.carriers.entry(*op).or_default().push(at);
+            }
+        }
+        Ok(candidates)
+    }
+
+    fn consider(
+        &mut self,
+        patch: PatchId,
+        revision: RevisionId,
+        disputed: bool,
+        trusts: Trusts<'_>,
+    ) -> Result<(), ReadError> {
+        let Some(envelope) = self.read.envelope(&revision)? else { return Ok(()) };
+        let refused = if disputed {
+            Some(Reason::Disputed)
+        } else if trusts(&envelope) {
+            None
+        } else {
+            Some(Reason::Untrusted)
+        };
+        let Some(body) = RevisionOps::new(envelope) else { return Ok(()) };
+        // A fact may name what it likes; only a revision of the very patch is one.
+        if body.revision().is_none_or(|revision| revision.patch != patch) || is_rejected(self.read, &patch, &revision)? {
+            return Ok(());
+        }
+        if let Some(reason) = refused {
+            self.refused.push(Held { patch, revision, reason });
+            return Ok(());
+        }
+        let mut ops = Vec::new();
+        for (id, op) in body.ops() {
+            if !self.read.op_effective(&id)? {
+                ops.push((id, Arc::new(op.clone())));
+            }
+        }
+        let mut unmet = Vec::new();
+        for need in &body.needs {
+            if !self.read.op_effective(need)? {
+                unmet.push(*need);
+            }
+        }
+        self.open.push(Candidate { patch, revision, ops, unmet, known: body.known });
+        Ok(())
+    }
+
+    /// Whether there is nothing to judge.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.open.is_empty() && self.refused.is_empty()
+    }
+
+    /// What the own main and all candidates mean together, held or not: the view whose conflicts both sides list.
+    ///
+    /// # Errors
+    /// [`ReadError`].
+    pub fn union(&self) -> Result<View<'a>, ReadError> {
+        self.view(&self.effective(&BTreeMap::new()))
+    }
+
+    /// What to apply and what to hold.
+    ///
+    /// # Errors
+    /// [`ReadError`].
+    pub fn select(&self) -> Result<Selection, ReadError> {
+        let accepted: BTreeSet<ConflictId> = if self.open.is_empty() {
+            BTreeSet::new()
+        } else {
+            View::main(self.read).conflicts()?.into_iter().map(|conflict| conflict.id).collect()
+        };
+        let mut held: BTreeMap<usize, BTreeSet<ConflictId>> = BTreeMap::new();
+        let effective = loop {
+            let effective = self.effective(&held);
+            let before = held.len();
+            for conflict in self.view(&effective)?.conflicts()? {
+                if !accepted.contains(&conflict.id) {
+                    self.blame(&conflict, &effective, &mut held);
+                }
+            }
+            if held.len() == before {
+                break effective;
+            }
+        };
+        let mut selection = Selection { apply: Vec::new(), held: self.refused.clone() };
+        for (at, candidate) in self.open.iter().enumerate() {
+            let (patch, revision) = (candidate.patch, candidate.revision);
+            match (held.get(&at), effective.has.get(at)) {
+                (None, Some(true)) => selection.apply.push((patch, revision)),
+                (conflicts, _) => {
+                    let conflicts = conflicts.map(|ids| Reason::Conflict(ids.iter().copied().collect()));
+                    let reason = conflicts.unwrap_or_else(|| self.why_not(candidate, &effective));
+                    selection.held.push(Held { patch, revision, reason });
+                }
+            }
+        }
+        selection.held.sort_by_key(|held| (held.patch, held.revision));
+        Ok(selection)
+    }
+
+    /// The candidates not held that take effect together with the own main: the least fixpoint.
+    fn effective(&self, held: &BTreeMap<usize, BTreeSet<ConflictId>>) -> Effective {
+        let mut effective = Effective { has: vec![false; self.open.len()], ops: FxHashSet::default() };
+        let mut unmet: Vec<usize> = self.open.iter().map(|candidate| candidate.unmet.len()).collect();
+        let mut waiting: FxHashMap<OpId, Vec<usize>> = FxHashMap::default();
+        let mut ready = Vec::new();
+        for (at, candidate) in self.open.iter().enumerate() {
+            if !candidate.known || held.contains_key(&at) {
+                continue;
+            }
+            if candidate.unmet.is_empty() {
+                ready.push(at);
+            }
+            for need in &candidate.unmet {
+                waiting.entry(*need).or_default().push(at);
+            }
+        }
+        while let Some(at) = ready.pop() {
+            let (Some(candidate), Some(has)) = (self.open.get(at), effective.has.get_mut(at)) else { continue };
+            *has = true;
+            for (op, _) in &candidate.ops {
+                if !effective.ops.insert(*op) {
+                    continue;
+                }
+                for waiter in waiting.remove(op).unwrap_or_default() {
+                    let Some(left) = unmet.get_mut(waiter) else { continue };
+                    *left -= 1;
+                    if *left == 0 {
+                        ready.push(waiter);
+                    }
+                }
+            }
+        }
+        effective
+    }
+
+    fn view(&self, effective: &Effective) -> Result<View<'a>, ReadError> {
+        let mut overlay = Overlay::default();
+        for (candidate, _) in self.open.iter().zip(&effective.has).filter(|(_, has)| **has) {
+            for (id, op) in &candidate.ops {
+                overlay.add(*id, Arc::clone(op));
+            }
+        }
+        View::over(self.read, overlay)
+    }
+
+    /// Holds the candidates in effect that carry a head of a conflict or, where it has none, write one of its entities.
+    fn blame(&self, conflict: &Conflict, effective: &Effective, held: &mut BTreeMap<usize, BTreeSet<ConflictId>>) {
+        let mut blamed: BTreeSet<usize> = BTreeSet::new();
+        for head in &conflict.heads {
+            blamed.extend(self.carriers.get(&head.op).into_iter().flatten());
+        }
+        if conflict.heads.is_empty() {
+            let writes = |candidate: &Candidate| candidate.ops.iter().any(|(_, op)| conflict.entities.contains(&op.entity));
+            let writing = self.open.iter().enumerate().filter(|(_, candidate)| writes(candidate));
+            blamed.extend(writing.map(|(at, _)| at));
+        }
+        for at in blamed.into_iter().filter(|at| effective.has.get(*at) == Some(&true)) {
+            held.entry(at).or_default().insert(conflict.id);
+        }
+    }
+
+    /// Why a candidate that is in no conflict takes no effect.
+    fn why_not(&self, candidate: &Candidate, effective: &Effective) -> Reason {
+        if !candidate.known {
+            return Reason::NeedsNewer;
+        }
+        let missing: Vec<OpId> = candidate.unmet.iter().filter(|need| !effective.ops.contains(need)).copied().collect();
+        let carrying = missing.iter().flat_map(|need| self.carriers.get(need).into_iter().flatten());
+        let held = carrying.filter_map(|at| self.open.get(*at)).map(|candidate| candidate.patch).min();
+        held.map_or(Reason::Blocked(missing), Reason::NeedsHeld)
+    }
+}
+
+/// Which candidates take effect, and the ops that they bring.
+struct Effective {
+    has: Vec<bool>,
+    ops: FxHashSet<OpId>,
+}
+
+/// What a pull applies to the own main and what it holds, until people have settled what conflicts.
+///
+/// # Errors
+/// [`ReadError`].
+pub fn select(read: &dyn ProjectionRead, trusts: Trusts<'_>) -> Result<Selection, ReadError> {
+    Candidates::of(read, trusts)?.select()
+}
+
+/// The conflicts that an instance lists: of its main together with all that is held for it, and of its main's facts.
+///
+/// # Errors
+/// [`ReadError`].
+pub fn conflicts(read: &dyn ProjectionRead, trusts: Trusts<'_>) -> Result<Vec<Conflict>, ReadError> {
+    let mut conflicts = Candidates::of(read, trusts)?.union()?.conflicts()?;
+    conflicts.extend(conflict::of_channel(read)?);
+    Ok(conflicts)
+}
