@@ -93,6 +93,8 @@ struct Lexer<'a> {
     /// Below the current limit no plain string that begins here or later has an end.
     no_quote_from: usize,
     trivia_before: bool,
+    /// A place, and the first end of a row after it.
+    line_end_known: (usize, usize),
 }
 
 impl<'a> Lexer<'a> {
@@ -112,6 +114,7 @@ impl<'a> Lexer<'a> {
             rescanned: 0,
             no_quote_from: usize::MAX,
             trivia_before: false,
+            line_end_known: (1, 0),
         }
     }
 
@@ -291,8 +294,8 @@ impl<'a> Lexer<'a> {
 
     fn quoted_name(&mut self) {
         let start = self.pos;
-        let rest = self.bytes.get(start + 2..self.limit).unwrap_or_default();
-        let line = rest.get(..memchr::memchr(b'\n', rest).unwrap_or(rest.len())).unwrap_or_default();
+        let row_end = self.line_end(start).max(start + 2);
+        let line = self.bytes.get(start + 2..row_end).unwrap_or_default();
         match memchr::memmem::find(line, b"``") {
             Some(length) => {
                 let content = self.slice(start + 2, start + 2 + length);

@@ -240,6 +240,19 @@ impl Parser<'_> {
         there
     }
 
+    /// Takes an arrow; for the `=>` of other languages says so.
+    fn arrow(&mut self, context: &str) -> bool {
+        if !self.at(K::Eq) || self.nth(1).kind != K::Gt || !self.glued(1) {
+            return self.expect(K::Arrow, context);
+        }
+        self.error_expected(K::Arrow.describe(), context);
+        let open = self.start();
+        self.bump();
+        self.bump();
+        self.finish(open, K::Error);
+        true
+    }
+
     // Nodes.
 
     #[inline]
@@ -381,7 +394,6 @@ impl Parser<'_> {
             K::InKw => "`in` belongs after the value of a `let`",
             K::Semicolon => "an open block takes the `;`; put the block in parentheses",
             K::Wildcard => "`_` is for patterns only",
-            K::RParen | K::RBracket | K::RBrace => "nothing is open that this could close",
             K::ElseKw | K::ElifKw => "it must not stand left of its `if`",
             _ => return None,
         })

@@ -138,13 +138,18 @@ pub(super) fn block_comment_end(bytes: &[u8], start: usize) -> Option<usize> {
     }
 }
 
-/// At most forty characters of a text, for messages.
+/// At most forty characters of a text, for messages; control characters as escapes.
 pub(super) fn shorten(text: &str) -> String {
     const SHOWN_MAX: usize = 40;
-    match text.char_indices().nth(SHOWN_MAX) {
-        Some((at, _)) => format!("{}…", text.get(..at).unwrap_or_default()),
-        None => text.to_owned(),
+    let mut out = String::new();
+    for (count, c) in text.chars().enumerate() {
+        if count == SHOWN_MAX {
+            out.push('…');
+            break;
+        }
+        if c.is_control() { out.extend(c.escape_debug()) } else { out.push(c) }
     }
+    out
 }
 
 #[cfg(test)]

@@ -45,9 +45,13 @@ impl Lexer<'_> {
     }
 
     /// Where the current row ends, its line break left out.
-    fn line_end(&self, start: usize) -> usize {
-        let rest = self.bytes.get(start..self.limit).unwrap_or_default();
-        let end = start + memchr::memchr(b'\n', rest).unwrap_or(rest.len());
+    pub(super) fn line_end(&mut self, start: usize) -> usize {
+        // Kept, because one long row may hold very many ends of strings and chars to look for.
+        if start < self.line_end_known.0 || start > self.line_end_known.1 {
+            let rest = self.bytes.get(start..).unwrap_or_default();
+            self.line_end_known = (start, start + memchr::memchr(b'\n', rest).unwrap_or(rest.len()));
+        }
+        let end = self.line_end_known.1.min(self.limit);
         if end > start + 1 && self.byte(end - 1) == b'\r' { end - 1 } else { end }
     }
 
@@ -70,7 +74,7 @@ impl Lexer<'_> {
                 Code::Escape,
                 from,
                 to,
-                format!("unknown or malformed escape: {}", self.slice(from, to).escape_debug()),
+                format!("unknown or malformed escape: {}", chars::shorten(self.slice(from, to))),
             );
         }
     }
@@ -125,12 +129,7 @@ impl Lexer<'_> {
                     .is_none_or(|(_, used)| used != end - start - 2)
                 {
                     let shown = chars::shorten(self.slice(start + 1, end - 1));
-                    self.error(
-                        Code::Escape,
-                        start + 1,
-                        end - 1,
-                        format!("unknown or malformed escape: {}", shown.escape_debug()),
-                    );
+                    self.error(Code::Escape, start + 1, end - 1, format!("unknown or malformed escape: {shown}"));
                 }
                 self.significant_text(K::Char, end);
             }

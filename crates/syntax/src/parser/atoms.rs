@@ -358,7 +358,7 @@ impl Parser<'_> {
             self.spend();
             self.let_pattern();
         }
-        let end_row = if self.expect(K::Arrow, "after the parameters") || self.starts_expr(0) && !self.at_barrier() {
+        let end_row = if self.arrow("after the parameters") || self.starts_expr(0) && !self.at_barrier() {
             self.block()
         } else {
             self.hole();

@@ -1,8 +1,9 @@
 //! Expressions that are made of blocks and operators: `let`, `if`, `match`, pipes, infix and application.
 
 use super::{CHAIN_MAX, Done, Expr, Open, Parser, Shape, layout::Scope};
-use crate::diagnostic::Code;
+use crate::diagnostic::{Code, Diagnostic};
 use crate::kind::SyntaxKind as K;
+use crate::lexer::Sig;
 
 /// Left and right binding power of an infix operator; the greater one binds tighter.
 fn binding(kind: K) -> Option<(u8, u8)> {
@@ -147,13 +148,17 @@ impl Parser<'_> {
         // A declaration that follows is not the body of a `let` inside the one before.
         let next_declaration = self.at_barrier() && self.declaration_col.is_some_and(|col| col < keyword_col);
         if !self.starts_expr(0) || next_declaration || self.at_item_word() {
+            let hint = match self.kind() {
+                K::ElseKw | K::ElifKw => "it must not stand left of its `if`",
+                _ => "what uses the bound names goes after the value, on a row of its own",
+            };
             let missing = self.missing_range();
-            let diagnostic = crate::Diagnostic::error(
+            let diagnostic = Diagnostic::error(
                 Code::Expected,
                 missing,
                 format!("a `let` needs an expression after it, found {}", self.found()),
             );
-            self.report(diagnostic.with_hint("what uses the bound names goes after the value, on a row of its own"));
+            self.report(diagnostic.with_hint(hint));
             self.hole();
             self.scope = outer;
             return Err(self.finish(node, kind));
@@ -210,11 +215,9 @@ impl Parser<'_> {
     /// `if`, `elif` or `else if`, with condition and branch.
     fn if_branch(&mut self) {
         let open = self.start();
-        if self.eat(K::ElseKw) {
-            self.bump();
-        } else {
-            self.bump();
-        }
+        // `else` and `if`, or one word.
+        self.eat(K::ElseKw);
+        self.bump();
         self.expr_or_hole("as condition");
         if self.expect(K::ThenKw, "after the condition") || self.starts_expr(0) && !self.at_barrier() {
             self.block();
@@ -267,7 +270,7 @@ impl Parser<'_> {
             self.expr_or_hole("as guard");
             self.finish(guard, K::Guard);
         }
-        if self.expect(K::Arrow, "after the pattern") || self.starts_expr(0) && !self.at_barrier() {
+        if self.arrow("after the pattern") || self.starts_expr(0) && !self.at_barrier() {
             self.block();
         } else {
             self.hole();
@@ -308,10 +311,11 @@ impl Parser<'_> {
             let part = self.atom(Place::Head);
             let more = self.at_argument() || matches!(self.kind(), K::Minus | K::FunKw);
             let end_row = if more && self.continues_arguments(first) {
+                let end_row = self.infix(0).end_row;
                 if at {
                     self.report_segment(first);
                 }
-                self.infix(0).end_row
+                end_row
             } else {
                 part.end_row
             };
@@ -330,11 +334,12 @@ impl Parser<'_> {
         part.end_row
     }
 
-    fn report_segment(&mut self, first: crate::lexer::Sig) {
-        let range = self.range_of(first);
+    /// Says that what began with `first` and ends before the current token cannot be piped into.
+    fn report_segment(&mut self, first: Sig) {
+        let last = self.pos.checked_sub(1).and_then(|at| self.sig.get(at)).copied().unwrap_or(first);
+        let range = self.range_of(first).cover(self.range_of(last));
         let message = "a value can be piped into a function, a case, a lambda or `(op) value` only";
-        let diagnostic = crate::Diagnostic::error(Code::PipeSegment, range, message);
-        self.report(diagnostic.with_hint("write `|> fun x -> ..` around it"));
+        self.report(Diagnostic::error(Code::PipeSegment, range, message).with_hint("write `|> fun x -> ..` around it"));
     }
 
     // Operators and application.

@@ -13,6 +13,7 @@ impl Parser<'_> {
 
     /// Declarations up to the first token left of `min_col`.
     fn declarations(&mut self, min_col: u32) {
+        let mut after_let = false;
         while !self.at(K::Eof) && self.token().col >= min_col {
             self.spend();
             let first = self.token();
@@ -21,17 +22,32 @@ impl Parser<'_> {
                 self.skip_to_declaration(first.col);
                 continue;
             }
+            if after_let && self.mode == Mode::Script && matches!(first.kind, K::TypeKw | K::ValKw) {
+                let message = format!("{} cannot follow a `let` that is not a function", self.found());
+                self.error_at(Code::Unexpected, message, Some("declare it before the first such `let`"));
+            }
             let outer = (self.scope, self.declaration_col);
             self.scope = Scope::at(first.col);
             self.declaration_col = Some(first.col);
+            after_let |= first.kind == K::LetKw && !self.at_function();
             let ends_list = self.declaration(min_col);
             (self.scope, self.declaration_col) = outer;
             if ends_list {
                 return;
             }
-            if !self.at(K::Eof) && !self.at_declaration() && self.token().col >= min_col {
+            if self.at(K::Eof) || self.token().col < min_col {
+                continue;
+            }
+            if !self.at_declaration() {
                 self.error_unexpected();
                 self.skip_to_declaration(first.col);
+            } else if self.token().row == self.previous_end_row() {
+                let message = format!("{} does not continue what stands before it", self.found());
+                self.error_at(
+                    Code::Unexpected,
+                    message,
+                    Some("begin it on a row of its own, or put it in parentheses"),
+                );
             }
         }
     }
@@ -147,6 +163,10 @@ impl Parser<'_> {
         let mut depth = 0_u32;
         loop {
             match self.nth(ahead).kind {
+                // A parameter without type is one of a local function.
+                K::LParen if self.nth(ahead + 1).kind.is_name() && self.nth(ahead + 2).kind == K::RParen => {
+                    return false;
+                }
                 K::LParen => depth += 1,
                 K::RParen => depth = depth.saturating_sub(1),
                 K::LetKw | K::TypeKw | K::ValKw | K::Eof => return false,

@@ -44,7 +44,10 @@ impl Parser<'_> {
             }
             _ => {
                 self.error_expected("a name, `_`, `()` or a tuple of them", "to bind");
-                self.hole();
+                match self.kind() {
+                    K::Int | K::Float | K::String | K::RawString | K::Char | K::TrueKw | K::FalseKw => self.bump(),
+                    _ => self.hole(),
+                }
                 self.finish(open, K::Error)
             }
         }

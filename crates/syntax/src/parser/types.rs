@@ -1,7 +1,7 @@
 //! Type declarations and type references.
 
 use super::{Done, Parser};
-use crate::diagnostic::Code;
+use crate::diagnostic::{Code, Diagnostic};
 use crate::kind::SyntaxKind as K;
 
 impl Parser<'_> {
@@ -45,7 +45,7 @@ impl Parser<'_> {
         } else if !self.eat(K::Gt) {
             let range = self.missing_range();
             let message = format!("expected `>` after the types, found {}", self.found());
-            let diagnostic = crate::Diagnostic::error(Code::Expected, range, message);
+            let diagnostic = Diagnostic::error(Code::Expected, range, message);
             self.report(
                 diagnostic.with_hint("a `<` that touches a name begins types; to compare, put a space before it"),
             );
@@ -100,7 +100,7 @@ impl Parser<'_> {
         if self.eat(K::Semicolon) || self.eat(K::Comma) {
             return true;
         }
-        if self.at(close) || self.at_barrier() {
+        if self.at(close) || self.at_barrier() || matches!(self.kind(), K::RParen | K::RBracket | K::RBrace) {
             return false;
         }
         if self.token().row <= self.previous_end_row() {
@@ -204,6 +204,7 @@ impl Parser<'_> {
                 self.finish(open, K::VarType)
             }
             K::UpperIdent => {
+                let name = self.token();
                 let kind = match self.text_of(self.token()) {
                     "List" if self.nth(1).kind == K::Lt && self.glued(1) => K::ListType,
                     "Dict" if self.nth(1).kind == K::Lt && self.glued(1) => K::DictType,
@@ -211,7 +212,11 @@ impl Parser<'_> {
                 };
                 self.path();
                 if self.at(K::Lt) && self.glued(0) {
-                    self.type_args();
+                    let count = self.type_args();
+                    if kind != K::PathType && count > 1 {
+                        let message = "`List` and `Dict` take one type argument";
+                        self.push_error(Diagnostic::error(Code::Unexpected, self.range_of(name), message));
+                    }
                 }
                 self.finish(open, kind)
             }
@@ -223,11 +228,13 @@ impl Parser<'_> {
         }
     }
 
-    pub(super) fn type_args(&mut self) {
+    pub(super) fn type_args(&mut self) -> u32 {
         let open = self.start();
         self.bump();
+        let mut count = 0;
         loop {
             self.spend();
+            count += 1;
             self.type_ref();
             if !self.eat(K::Comma) {
                 break;
@@ -235,5 +242,6 @@ impl Parser<'_> {
         }
         self.close_angle();
         self.finish(open, K::TypeArgs);
+        count
     }
 }

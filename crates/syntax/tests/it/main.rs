@@ -1,3 +1,9 @@
 //! Checks of the whole crate from outside: text in, text out.
 
+#![expect(clippy::expect_used, clippy::indexing_slicing, clippy::panic, reason = "a test stops at the first surprise")]
+
+mod hostile;
+mod laws;
 mod real;
+mod spec;
+mod views;
