@@ -1,1 +1,34 @@
-//! placeholder
+//! A store in one SQLite file: the log, the content, the private journal, and the projections made of them.
+//!
+//! All reading and writing goes through one transaction per command ([`Store::read`], [`Store::write`]), so that every answer
+//! is of one moment and every command takes effect whole or not at all. Any number of processes may have a store open.
+//! [`WriteTx::append`] is the only way into the log: it stores what arrives, asks `dm-collab`'s fold what follows, and
+//! writes that in the same transaction.
+//!
+//! It knows no language and no rule of merging, keeps no secret key, reads no clock except to wait for a lock, and never
+//! speaks to the network. `docs/formats/store.md` describes the file.
+//!
+//! Start reading at [`Store`], then [`ReadTx`] and [`WriteTx`].
+
+mod append;
+mod content;
+mod encoding;
+mod error;
+mod ids;
+mod journal;
+mod names;
+mod project;
+mod read;
+mod schema;
+mod state;
+mod store;
+mod tx;
+
+pub use append::Arrival;
+pub use content::HashedDefinition;
+pub use error::StoreError;
+pub use journal::DraftHeader;
+pub use names::{LiveName, ModuleListing, SUMMARY_BYTES_MAX, SearchHit, WrittenAt};
+pub use schema::SCHEMA_VERSION;
+pub use store::{BUSY_WAIT_MS_MAX, Instance, Mode, NewStore, Store};
+pub use tx::{ReadTx, WriteTx};

@@ -1,0 +1,298 @@
+//! Definitions: packed in rows, given back exactly.
+//!
+//! A row holds the text and its references with local entity ids, a fifth of their canonical size. The canonical bytes are
+//! rebuilt from it; their hash is checked in debug builds and by `verify`.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use dm_collab::ContentHead;
+use dm_model::{Decoder, DefHash, Definition, Encoder, EntityId, Kind, Reference, ReferenceForm, Target};
+
+use crate::encoding::Packing;
+use crate::error::StoreError;
+use crate::ids::Fresh;
+use crate::tx::{ReadTx, WriteTx};
+
+const IMPLICIT: u8 = 0x10;
+const UNRESOLVED: u8 = 0;
+const ENTITY: u8 = 1;
+const BUILTIN: u8 = 2;
+const NAME_BYTES_MAX: usize = 1 << 16;
+
+/// A definition with its hash, ready to be stored.
+#[derive(Debug, Clone)]
+pub struct HashedDefinition {
+    hash: DefHash,
+    definition: Arc<Definition>,
+}
+
+impl HashedDefinition {
+    /// Hashes a definition.
+    #[must_use]
+    pub fn new(definition: impl Into<Arc<Definition>>) -> Self {
+        let definition = definition.into();
+        Self { hash: definition.hash(), definition }
+    }
+
+    /// Decodes canonical bytes from a peer or a file and hashes them; the caller compares the hash with what it asked for.
+    ///
+    /// # Errors
+    /// [`StoreError::Definition`] if they are no definition's canonical bytes.
+    pub fn from_bytes(bytes: &[u8]) -> Result<Self, StoreError> {
+        let definition = Definition::decode(bytes)?;
+        Ok(Self { hash: Definition::hash_of(bytes), definition: Arc::new(definition) })
+    }
+
+    /// The hash.
+    #[must_use]
+    pub fn hash(&self) -> DefHash {
+        self.hash
+    }
+
+    /// The definition.
+    #[must_use]
+    pub fn definition(&self) -> &Arc<Definition> {
+        &self.definition
+    }
+
+    pub(crate) fn head(&self) -> ContentHead {
+        ContentHead { hash: self.hash, kind: self.definition.kind, uses: self.definition.uses() }
+    }
+}
+
+/// A row of `content`.
+struct Stored {
+    hash: DefHash,
+    kind: u8,
+    encoding: i64,
+    text: Vec<u8>,
+    refs: Vec<u8>,
+}
+
+const STORED: &str = "SELECT hash, kind, enc, text, refs FROM content WHERE id = ?1";
+
+fn stored(row: &rusqlite::Row<'_>) -> rusqlite::Result<Stored> {
+    Ok(Stored {
+        hash: DefHash::from_bytes(row.get(0)?),
+        kind: row.get(1)?,
+        encoding: row.get(2)?,
+        text: row.get(3)?,
+        refs: row.get(4)?,
+    })
+}
+
+impl ReadTx<'_> {
+    /// A held definition, drafts' ones included.
+    ///
+    /// # Errors
+    /// The disk; a damaged row.
+    pub fn definition(&self, hash: &DefHash) -> Result<Option<Definition>, StoreError> {
+        self.content_local(hash)?
+            .map(|local| self.definition_local(local).map(|(_, definition)| definition))
+            .transpose()
+    }
+
+    /// Held definitions, in the order asked for.
+    ///
+    /// # Errors
+    /// As [`ReadTx::definition`].
+    pub fn definitions(&self, hashes: &[DefHash]) -> Result<Vec<Option<Definition>>, StoreError> {
+        hashes.iter().map(|hash| self.definition(hash)).collect()
+    }
+
+    /// The canonical bytes of a held definition.
+    ///
+    /// # Errors
+    /// As [`ReadTx::definition`].
+    pub fn definition_bytes(&self, hash: &DefHash) -> Result<Option<Vec<u8>>, StoreError> {
+        Ok(self.definition(hash)?.map(|definition| definition.encode()))
+    }
+
+    /// The definition of a row, and its hash as the row has it.
+    pub(crate) fn definition_local(&self, local: i64) -> Result<(DefHash, Definition), StoreError> {
+        let row = self.row(STORED, [local], stored)?;
+        let row = row.ok_or_else(|| self.damaged(format!("table content has no row {local}")))?;
+        let hash = row.hash;
+        let definition = self.unpack(row)?;
+        debug_assert_eq!(definition.hash(), hash, "BUG: content row {local} is not what was stored");
+        Ok((hash, definition))
+    }
+
+    /// As [`ReadTx::definition_local`], leaving the hash unchecked for the caller to judge.
+    pub(crate) fn definition_unchecked(&self, local: i64) -> Result<Definition, StoreError> {
+        let row = self.row(STORED, [local], stored)?;
+        self.unpack(row.ok_or_else(|| self.damaged(format!("table content has no row {local}")))?)
+    }
+
+    fn unpack(&self, row: Stored) -> Result<Definition, StoreError> {
+        let wrong = |what: String| self.damaged(format!("definition {}: {what}", row.hash));
+        let kind = Kind::from_tag(row.kind).ok_or_else(|| wrong(format!("kind {}", row.kind)))?;
+        let text = self.codec.borrow_mut().unpack(row.encoding, &row.text).map_err(wrong)?;
+        let text = String::from_utf8(text).map_err(|_| wrong("a text that is not UTF-8".to_owned()))?;
+        let references = self.unpack_references(&row.refs).map_err(|error| match error {
+            Unpack::Decode(error) => wrong(error.to_string()),
+            Unpack::Store(error) => error,
+        })?;
+        if let Some(reference) = references.iter().find(|r| text.get(r.start as usize..r.end() as usize).is_none()) {
+            return Err(wrong(format!("a reference at {} outside its text", reference.start)));
+        }
+        Ok(Definition { kind, text, references })
+    }
+
+    fn unpack_references(&self, packed: &[u8]) -> Result<Vec<Reference>, Unpack> {
+        let mut references = Vec::new();
+        for Packed { start, length, form, target } in unpack_all(packed)? {
+            let target = match target {
+                PackedTarget::Other(target) => target,
+                PackedTarget::Entity(local) => Target::Entity(self.entity_global(local).map_err(Unpack::Store)?),
+            };
+            references.push(Reference { start, length, form, target });
+        }
+        Ok(references)
+    }
+
+    /// The local ids of the entities that a row's definition uses.
+    pub(crate) fn uses_ids(&self, local: i64) -> Result<BTreeSet<i64>, StoreError> {
+        if let Some(uses) = self.caches.borrow().uses.get(&local) {
+            return Ok(uses.iter().copied().collect());
+        }
+        let refs = self.row("SELECT refs FROM content WHERE id = ?1", [local], |row| row.get::<_, Vec<u8>>(0))?;
+        let refs = refs.ok_or_else(|| self.damaged(format!("table content has no row {local}")))?;
+        let packed = unpack_all(&refs).map_err(|error| self.damaged(format!("content row {local}: {error}")))?;
+        let entity = |packed: Packed| match packed.target {
+            PackedTarget::Entity(local) => Some(local),
+            PackedTarget::Other(_) => None,
+        };
+        Ok(packed.into_iter().filter_map(entity).collect())
+    }
+
+    fn unpack_failure(&self, local: i64, error: Unpack) -> StoreError {
+        match error {
+            Unpack::Decode(error) => self.damaged(format!("content row {local}: {error}")),
+            Unpack::Store(error) => error,
+        }
+    }
+
+    /// The entities that a row's definition uses, ascending by id.
+    pub(crate) fn uses_local(&self, local: i64) -> Result<(Kind, Vec<EntityId>), StoreError> {
+        let row = self.row("SELECT kind, refs FROM content WHERE id = ?1", [local], |row| {
+            Ok((row.get::<_, u8>(0)?, row.get::<_, Vec<u8>>(1)?))
+        })?;
+        let (kind, refs) = row.ok_or_else(|| self.damaged(format!("table content has no row {local}")))?;
+        let wrong = |what: String| self.damaged(format!("content row {local}: {what}"));
+        let kind = Kind::from_tag(kind).ok_or_else(|| wrong(format!("kind {kind}")))?;
+        let references = self.unpack_references(&refs).map_err(|error| self.unpack_failure(local, error))?;
+        let mut uses: Vec<EntityId> = references.iter().filter_map(Reference::entity).collect();
+        uses.sort_unstable();
+        uses.dedup();
+        Ok((kind, uses))
+    }
+}
+
+impl WriteTx<'_> {
+    /// Stores definitions that are not held yet. What waited for them does not notice: that is the fold's business.
+    pub(crate) fn put_content(&mut self, definitions: &[HashedDefinition], packing: Packing) -> Result<(), StoreError> {
+        let mut prefixes = Vec::with_capacity(definitions.len());
+        for HashedDefinition { hash, definition } in definitions {
+            if self.content_local(hash)?.is_some() {
+                continue;
+            }
+            let local = self.fresh(Fresh::Content)?;
+            let refs = self.pack_references(&definition.references)?;
+            let (encoding, text) = self.pack_bytes(definition.text.as_bytes(), packing);
+            self.run(
+                "INSERT INTO content (id, hash, kind, enc, text, refs) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+                (local, hash.as_bytes(), definition.kind.tag(), encoding, text, refs),
+            )?;
+            let mut caches = self.caches.borrow_mut();
+            caches.contents.put(*hash, local);
+            let uses = definition.references.iter().filter_map(Reference::entity);
+            let uses: BTreeSet<i64> = uses.filter_map(|entity| caches.entities.local.get(&entity).copied()).collect();
+            caches.uses.insert(local, uses.into_iter().collect());
+            prefixes.push([hash.prefix64(), local]);
+        }
+        self.insert_prefixes("content_h", prefixes.into_iter())
+    }
+
+    pub(crate) fn pack_bytes<'b>(&self, bytes: &'b [u8], packing: Packing) -> (i64, std::borrow::Cow<'b, [u8]>) {
+        self.codec.borrow_mut().pack(bytes, packing)
+    }
+
+    fn pack_references(&mut self, references: &[Reference]) -> Result<Vec<u8>, StoreError> {
+        let mut to = Encoder::new();
+        let mut end = 0;
+        for reference in references {
+            to.uint(u64::from(reference.start.saturating_sub(end)));
+            to.uint(u64::from(reference.length));
+            end = reference.end();
+            let implicit = if reference.form == ReferenceForm::Implicit { IMPLICIT } else { 0 };
+            match &reference.target {
+                Target::Unresolved => to.byte(implicit | UNRESOLVED),
+                Target::Entity(entity) => {
+                    to.byte(implicit | ENTITY);
+                    to.uint(self.entity_interned(entity)?.unsigned_abs());
+                }
+                Target::Builtin { name, version } => {
+                    to.byte(implicit | BUILTIN);
+                    to.text(name);
+                    to.uint(u64::from(*version));
+                }
+            }
+        }
+        Ok(to.finish())
+    }
+}
+
+/// A reference as it lies in a row.
+struct Packed {
+    start: u32,
+    length: u32,
+    form: ReferenceForm,
+    target: PackedTarget,
+}
+
+enum PackedTarget {
+    Entity(i64),
+    Other(Target),
+}
+
+fn unpack_all(packed: &[u8]) -> Result<Vec<Packed>, dm_model::DecodeError> {
+    let mut from = Decoder::new(packed);
+    let mut references = Vec::new();
+    let mut end = 0u32;
+    while from.remaining() > 0 {
+        let start = end.saturating_add(u32_of(from.uint("gap")?));
+        let length = u32_of(from.uint("length")?);
+        let tag = from.byte("target")?;
+        let form = if tag & IMPLICIT == 0 { ReferenceForm::Path } else { ReferenceForm::Implicit };
+        let target = match tag & !IMPLICIT {
+            UNRESOLVED => PackedTarget::Other(Target::Unresolved),
+            ENTITY => PackedTarget::Entity(i64::try_from(from.uint("entity")?).unwrap_or(i64::MAX)),
+            BUILTIN => {
+                let name = from.text(NAME_BYTES_MAX, "builtin")?.to_owned();
+                PackedTarget::Other(Target::Builtin { name, version: u32_of(from.uint("version")?) })
+            }
+            other => return Err(from.unknown("packed target", u64::from(other))),
+        };
+        end = start.saturating_add(length);
+        references.push(Packed { start, length, form, target });
+    }
+    Ok(references)
+}
+
+/// Why packed references do not unpack.
+enum Unpack {
+    Decode(dm_model::DecodeError),
+    Store(StoreError),
+}
+
+impl From<dm_model::DecodeError> for Unpack {
+    fn from(error: dm_model::DecodeError) -> Self {
+        Self::Decode(error)
+    }
+}
+
+fn u32_of(value: u64) -> u32 {
+    u32::try_from(value).unwrap_or(u32::MAX)
+}

@@ -1,0 +1,117 @@
+//! The tables, their version, and the steps from each older version.
+//!
+//! `docs/formats/store.md` explains them. Truth (the log, the content, the journal, settings) and projections are told apart
+//! there and in [`PROJECTIONS`]: a rebuild empties the latter and nothing else.
+
+use rusqlite::Connection;
+
+/// What SQLite's header says of whose file this is: `dmst`.
+pub(crate) const APPLICATION_ID: i32 = 0x646d_7374;
+/// The schema version that this program writes.
+pub const SCHEMA_VERSION: u32 = 1;
+
+/// One step: the statements that turn version `from` into `from + 1`.
+pub(crate) struct Migration {
+    /// The version it starts from.
+    pub from: u32,
+    /// What it runs.
+    pub sql: &'static str,
+}
+
+/// All steps, ascending. Version 1 is the first, so there is none yet.
+pub(crate) const MIGRATIONS: &[Migration] = &[];
+
+/// The tables that a rebuild empties. `entity` keeps its ids, since packed references are made of them.
+pub(crate) const PROJECTIONS: &[&str] = &[
+    "op",
+    "op_h",
+    "op_e",
+    "op_rev",
+    "rev_need",
+    "env",
+    "need",
+    "patch_env",
+    "channel",
+    "fact",
+    "member",
+    "name",
+    "dep",
+    "mark",
+    "space",
+];
+
+const SCHEMA: &str = "
+CREATE TABLE meta (
+  one INTEGER PRIMARY KEY CHECK (one = 1),
+  version INTEGER NOT NULL,
+  instance BLOB NOT NULL,
+  instance_key BLOB NOT NULL,
+  instance_name TEXT NOT NULL,
+  created_at INTEGER NOT NULL,
+  session BLOB,
+  view_count INTEGER NOT NULL,
+  view_sum BLOB NOT NULL,
+  counted INTEGER NOT NULL
+);
+
+CREATE TABLE log (id INTEGER PRIMARY KEY, hash BLOB NOT NULL, signature BLOB NOT NULL, enc INTEGER NOT NULL, bytes BLOB NOT NULL);
+CREATE TABLE log_h (h8 INTEGER NOT NULL, id INTEGER NOT NULL, PRIMARY KEY (h8, id)) WITHOUT ROWID;
+CREATE TABLE content (
+  id INTEGER PRIMARY KEY, hash BLOB NOT NULL, kind INTEGER NOT NULL, enc INTEGER NOT NULL, text BLOB NOT NULL, refs BLOB NOT NULL
+);
+CREATE TABLE content_h (h8 INTEGER NOT NULL, id INTEGER NOT NULL, PRIMARY KEY (h8, id)) WITHOUT ROWID;
+CREATE TABLE summary (content INTEGER PRIMARY KEY, text TEXT NOT NULL);
+
+CREATE TABLE session (id BLOB PRIMARY KEY, name TEXT NOT NULL, state INTEGER NOT NULL, active_at INTEGER NOT NULL, data BLOB NOT NULL) WITHOUT ROWID;
+CREATE TABLE draft (
+  patch BLOB PRIMARY KEY, session BLOB NOT NULL, author TEXT NOT NULL, intent TEXT NOT NULL,
+  created_at INTEGER NOT NULL, updated_at INTEGER NOT NULL, data BLOB NOT NULL
+) WITHOUT ROWID;
+CREATE TABLE draft_entity (patch BLOB NOT NULL, entity BLOB NOT NULL, data BLOB NOT NULL, PRIMARY KEY (patch, entity)) WITHOUT ROWID;
+CREATE TABLE remote (
+  id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, url TEXT NOT NULL, token TEXT, timeout_ms INTEGER NOT NULL,
+  mode INTEGER NOT NULL, last_sync INTEGER
+);
+CREATE TABLE known (remote INTEGER NOT NULL, env INTEGER NOT NULL, PRIMARY KEY (remote, env)) WITHOUT ROWID;
+CREATE TABLE known_space (remote INTEGER NOT NULL, space BLOB NOT NULL, count INTEGER NOT NULL, sum BLOB NOT NULL, PRIMARY KEY (remote, space)) WITHOUT ROWID;
+CREATE TABLE trusted_key (author TEXT NOT NULL, key BLOB NOT NULL, state INTEGER NOT NULL, first_seen INTEGER NOT NULL, PRIMARY KEY (author, key)) WITHOUT ROWID;
+CREATE TABLE token (name TEXT PRIMARY KEY, hash BLOB NOT NULL, created_at INTEGER NOT NULL, expires_at INTEGER) WITHOUT ROWID;
+CREATE TABLE import_root (id INTEGER PRIMARY KEY, root TEXT NOT NULL UNIQUE);
+CREATE TABLE import_base (
+  root INTEGER NOT NULL, location TEXT NOT NULL, entity BLOB NOT NULL, content BLOB NOT NULL, heads BLOB NOT NULL, file TEXT NOT NULL,
+  PRIMARY KEY (root, location)
+) WITHOUT ROWID;
+CREATE TABLE config (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
+
+CREATE TABLE env (
+  id INTEGER PRIMARY KEY, counted INTEGER NOT NULL, kind INTEGER NOT NULL, space BLOB NOT NULL, author_key BLOB NOT NULL,
+  authored_at INTEGER NOT NULL, patch BLOB, author TEXT, intent TEXT, created_at INTEGER, ops INTEGER, named BLOB,
+  effect INTEGER NOT NULL, missing BLOB
+);
+CREATE TABLE space (space BLOB PRIMARY KEY, count INTEGER NOT NULL, sum BLOB NOT NULL) WITHOUT ROWID;
+CREATE INDEX env_time ON env (authored_at);
+CREATE TABLE need (need BLOB NOT NULL, env INTEGER NOT NULL, PRIMARY KEY (need, env)) WITHOUT ROWID;
+CREATE TABLE op (id INTEGER PRIMARY KEY, hash BLOB NOT NULL, kind INTEGER NOT NULL, effective INTEGER NOT NULL, bytes BLOB NOT NULL);
+CREATE TABLE op_h (h8 INTEGER NOT NULL, id INTEGER NOT NULL, PRIMARY KEY (h8, id)) WITHOUT ROWID;
+CREATE TABLE op_e (entity INTEGER NOT NULL, op INTEGER NOT NULL, PRIMARY KEY (entity, op)) WITHOUT ROWID;
+CREATE TABLE op_rev (op INTEGER NOT NULL, env INTEGER NOT NULL, position INTEGER NOT NULL, PRIMARY KEY (op, env)) WITHOUT ROWID;
+CREATE TABLE rev_need (op INTEGER NOT NULL, env INTEGER NOT NULL, PRIMARY KEY (op, env)) WITHOUT ROWID;
+CREATE TABLE patch_env (patch BLOB NOT NULL, kind INTEGER NOT NULL, env INTEGER NOT NULL, PRIMARY KEY (patch, kind, env)) WITHOUT ROWID;
+CREATE TABLE channel (id INTEGER PRIMARY KEY, hash BLOB NOT NULL UNIQUE, leaves BLOB NOT NULL);
+CREATE TABLE fact (channel INTEGER NOT NULL, env INTEGER NOT NULL, PRIMARY KEY (channel, env)) WITHOUT ROWID;
+CREATE TABLE member (channel INTEGER NOT NULL, patch BLOB NOT NULL, state INTEGER NOT NULL, revisions BLOB NOT NULL, PRIMARY KEY (channel, patch)) WITHOUT ROWID;
+CREATE TABLE entity (
+  id INTEGER PRIMARY KEY, hash BLOB NOT NULL, content INTEGER, content_op INTEGER, path TEXT, location_op INTEGER,
+  visibility INTEGER, visibility_op INTEGER, more BLOB
+);
+CREATE TABLE entity_h (h8 INTEGER NOT NULL, id INTEGER NOT NULL, PRIMARY KEY (h8, id)) WITHOUT ROWID;
+CREATE TABLE name (path TEXT NOT NULL, entity INTEGER NOT NULL, PRIMARY KEY (path, entity)) WITHOUT ROWID;
+CREATE TABLE dep (target INTEGER NOT NULL, source INTEGER NOT NULL, PRIMARY KEY (target, source)) WITHOUT ROWID;
+CREATE TABLE mark (kind INTEGER NOT NULL, a NOT NULL, b INTEGER NOT NULL, PRIMARY KEY (kind, a, b)) WITHOUT ROWID;
+";
+
+/// Makes all tables of [`SCHEMA_VERSION`] in an empty database.
+pub(crate) fn create(connection: &Connection) -> rusqlite::Result<()> {
+    connection.pragma_update(None, "application_id", APPLICATION_ID)?;
+    connection.execute_batch(SCHEMA)
+}
