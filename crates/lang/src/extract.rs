@@ -63,9 +63,15 @@ pub struct Duplicate {
 /// A declaration outside a module, or with a name that can stand in no location, is a diagnostic and is left out.
 #[must_use]
 pub fn extract(parse: &Parse) -> Extracted {
+    extract_within("", parse)
+}
+
+/// As [`extract`], for a text that stands in a module already: `module_path` goes before the modules that it names.
+#[must_use]
+pub fn extract_within(module_path: &str, parse: &Parse) -> Extracted {
     let text = parse.tree.text();
     let mut extracted = Extracted::default();
-    for (order, piece) in pieces::gather(parse.tree.root()).into_iter().enumerate() {
+    for (order, piece) in pieces::gather(module_path, parse.tree.root()).into_iter().enumerate() {
         let Some(kind) = kind_of(piece.node.kind()) else { continue };
         let name = spelling::own_name(piece.node);
         let cut = cut::cut(text, &piece);

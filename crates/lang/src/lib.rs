@@ -1,7 +1,9 @@
 //! Names, references and rendering of Darklang definitions.
 //!
 //! The way of a text: [`source::normalize`], `dm_syntax::parse`, [`extract`](mod@extract) (which declarations, their exact
-//! text), [`resolve_file`] (what their names mean in a [`Scope`]).
+//! text), [`resolve_file`] (what their names mean in a [`Scope`]); and back: [`render`](mod@render) (a stored definition as it
+//! reads in a view). [`resolve_edit`] takes in what someone made of a rendering, [`layout`](mod@layout) puts
+//! renderings into module files, [`outline`](mod@outline) tells one on a line.
 //!
 //! Deliberately absent: types and checks, hashes of meaning (LinkHash), differences between texts, and any store. The crate
 //! does no I/O and keeps nothing between calls.
@@ -11,7 +13,10 @@
 pub mod assertions;
 mod builtins;
 pub mod extract;
+pub mod layout;
 pub mod lookup;
+pub mod outline;
+pub mod render;
 pub mod resolve;
 pub mod scope;
 mod shape;
@@ -20,7 +25,12 @@ pub mod spelling;
 
 pub use assertions::{StoredTest, pair_tests, settle_tests};
 pub use builtins::{builtin, builtin_names};
-pub use extract::{Declaration, Duplicate, Extracted, OffsetMap, duplicate_diagnostic, duplicates, extract};
+pub use extract::{
+    Declaration, Duplicate, Extracted, OffsetMap, duplicate_diagnostic, duplicates, extract, extract_within,
+};
+pub use layout::{ModuleFile, Shown, layout, print_file};
 pub use lookup::visible;
+pub use outline::{Outline, outline};
+pub use render::{Edit, Rendering, Respelled, render, render_all, resolve_edit};
 pub use resolve::{Bindings, NameProblem, ProblemKind, ResolveError, Resolved, resolve_file, resolve_text};
 pub use scope::{Entry, NameTable, RenderScope, Scope};

@@ -3,9 +3,8 @@
 //! [`Scope`] and [`RenderScope`] are the ports; [`NameTable`] is a plain table that implements both, for tests and for what is
 //! being created in an import. A scope answers by exact dotted path; which paths to try is decided in [`crate::lookup`].
 
-use std::collections::BTreeMap;
-
 use dm_model::{EntityId, Kind, Location, Visibility};
+use rustc_hash::FxHashMap;
 
 /// What stands at a location in a view.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -44,8 +43,8 @@ pub trait RenderScope: Scope {
 /// A table of names in memory.
 #[derive(Debug, Clone, Default)]
 pub struct NameTable {
-    by_path: BTreeMap<String, Vec<Entry>>,
-    by_entity: BTreeMap<EntityId, Location>,
+    by_path: FxHashMap<String, Vec<Entry>>,
+    by_entity: FxHashMap<EntityId, Location>,
 }
 
 impl NameTable {
@@ -68,8 +67,21 @@ impl NameTable {
     }
 
     /// All locations, ascending, each with what stands there.
-    pub fn iter(&self) -> impl Iterator<Item = (&str, Entry)> {
-        self.by_path.iter().flat_map(|(path, entries)| entries.iter().map(move |entry| (path.as_str(), *entry)))
+    #[must_use]
+    pub fn sorted(&self) -> Vec<(&str, Entry)> {
+        let mut all: Vec<_> = self
+            .by_path
+            .iter()
+            .flat_map(|(path, entries)| entries.iter().map(move |entry| (path.as_str(), *entry)))
+            .collect();
+        all.sort_by(|a, b| a.0.cmp(b.0).then(a.1.entity.cmp(&b.1.entity)));
+        all
+    }
+
+    fn paths(&self, wanted: impl Fn(&str) -> Option<&str>) -> Vec<String> {
+        let mut paths: Vec<_> = self.by_path.keys().filter_map(|path| wanted(path)).map(str::to_owned).collect();
+        paths.sort_unstable();
+        paths
     }
 }
 
@@ -79,13 +91,11 @@ impl Scope for NameTable {
     }
 
     fn locations_named(&self, name: &str) -> Vec<String> {
-        self.by_path.keys().filter(|path| path.rsplit('.').next() == Some(name)).cloned().collect()
+        self.paths(|path| (path.rsplit('.').next() == Some(name)).then_some(path))
     }
 
     fn names_in(&self, module_path: &str) -> Vec<String> {
-        let prefix = format!("{module_path}.");
-        let inside = self.by_path.range(prefix.clone()..).map_while(|(path, _)| path.strip_prefix(prefix.as_str()));
-        inside.filter(|rest| !rest.contains('.')).map(str::to_owned).collect()
+        self.paths(|path| path.rsplit_once('.').filter(|(module, _)| *module == module_path).map(|(_, name)| name))
     }
 }
 

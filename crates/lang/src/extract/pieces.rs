@@ -52,10 +52,10 @@ pub(super) fn declared<'t>(node: SyntaxNode<'t>, into: &mut Vec<SyntaxNode<'t>>)
 }
 
 /// All declarations with their comments, in the order of [`declared`].
-pub(super) fn gather(root: SyntaxNode<'_>) -> Vec<Piece<'_>> {
+pub(super) fn gather<'t>(module_path: &str, root: SyntaxNode<'t>) -> Vec<Piece<'t>> {
     let mut gather =
         Gather { text: root.tree().text(), pieces: Vec::new(), pending: Vec::new(), stretch: 0, left: None };
-    let path: Rc<str> = Rc::from("");
+    let path: Rc<str> = Rc::from(module_path);
     for element in root.elements() {
         gather.element(element, &path);
     }
