@@ -3,7 +3,12 @@
 //! Counts lexing, parsing, tree building and validation, on one core. Files whose path has a `_` below the folder are left
 //! out, as the loader of packages does.
 
-#![expect(clippy::print_stdout, clippy::print_stderr, reason = "a program for the command line")]
+#![expect(
+    clippy::disallowed_macros,
+    clippy::disallowed_methods,
+    clippy::disallowed_types,
+    reason = "a program for the command line: it reads files and the clock, and prints"
+)]
 
 use dm_syntax::{Mode, parse, render};
 use std::path::{Path, PathBuf};
