@@ -13,7 +13,7 @@ use crate::scene::{
     Scene, create, create_again, delete, deprecate, ids, keys, main_of, patch, rename, text, update,
 };
 
-fn all_at_once(scene: &Scene) -> Memory {
+pub fn all_at_once(scene: &Scene) -> Memory {
     let mut memory = Memory::new(main_of(1));
     memory.receive(&scene.log);
     memory
@@ -152,13 +152,13 @@ fn a_name_used_again_is_another_entity() {
 
 /// A write of random history, built on what was written before.
 #[derive(Clone, Debug)]
-enum Step {
+pub enum Step {
     Revision { person: u8, of: u8, ops: Vec<(u8, u8, u8, u8)>, old: Option<u8> },
     Apply { person: u8, which: u8, stale: bool },
     Unapply { person: u8, of: u8, stale: bool },
 }
 
-fn step() -> impl Strategy<Value = Step> {
+pub fn step() -> impl Strategy<Value = Step> {
     let ops = prop::collection::vec((0..6u8, 0..3u8, 0..4u8, any::<u8>()), 1..4);
     prop_oneof![
         3 => (1..3u8, 0..8u8, ops, prop::option::weighted(0.2, any::<u8>()))
@@ -170,7 +170,7 @@ fn step() -> impl Strategy<Value = Step> {
     ]
 }
 
-fn pick<T: Clone>(from: &[T], by: u8) -> Option<T> {
+pub fn pick<T: Clone>(from: &[T], by: u8) -> Option<T> {
     (!from.is_empty()).then(|| from[usize::from(by) % from.len()].clone())
 }
 
@@ -192,8 +192,11 @@ fn random_op(earlier: &[Op], (action, place, over, value): (u8, u8, u8, u8)) -> 
     }
 }
 
-fn history(steps: &[Step]) -> Scene {
+pub fn history(steps: &[Step]) -> Scene {
     let mut scene = Scene::default();
+    let places = ["A.f", "A.g", "A.h"].map(crate::scene::entity);
+    scene.define(text("1"), &places[1..2]);
+    scene.define(text("2"), &[places[0], places[2]]);
     let mut ops: Vec<Op> = Vec::new();
     let mut revisions: Vec<(u8, RevisionId)> = Vec::new();
     let mut facts = Vec::new();

@@ -230,3 +230,10 @@ impl ProjectionRead for Memory {
         Ok(self.fingerprint)
     }
 }
+
+impl Memory {
+    /// Every counting op, numbered.
+    pub fn all_ops(&self) -> impl Iterator<Item = (usize, &Arc<Op>)> {
+        self.ops.values().enumerate()
+    }
+}
