@@ -6,7 +6,7 @@ use std::sync::Arc;
 use dm_collab::{Batch, ContentHead};
 use dm_model::{
     Action, Apply, Body, DefHash, Deprecation, EntityId, Envelope, EnvelopeId, InstanceId, Keypair, Kind, Location, Op,
-    OpId, PatchId, Revision, RevisionId, Space, Timestamp, Unapply, Verdict, VerdictKind, Visibility, Withdraw,
+    OpId, PatchId, Revision, RevisionId, Space, Timestamp, Unapply, Verdict, VerdictKind, Visibility,
     entity_id,
 };
 
@@ -160,10 +160,6 @@ impl Scene {
         let id = self.seal(person, body);
         self.last.insert(main_of(person), id);
         id
-    }
-
-    pub fn withdraw(&mut self, person: u8, of: u8, revision: RevisionId) -> EnvelopeId {
-        self.seal(person, Body::Withdraw(Withdraw { patch: patch(of), revision }))
     }
 
     pub fn verdict(&mut self, person: u8, revision: RevisionId, kind: VerdictKind, over: &[EnvelopeId]) -> EnvelopeId {
