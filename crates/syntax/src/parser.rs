@@ -44,8 +44,12 @@ pub(crate) struct Parsed {
 }
 
 pub(crate) fn parse(text: &str, lexed: Lexed, mode: Mode) -> Parsed {
+    let fuel = FUEL_BASE + FUEL_PER_TOKEN * lexed.sig.len() as u64;
+    parse_with_fuel(text, lexed, mode, fuel)
+}
+
+fn parse_with_fuel(text: &str, lexed: Lexed, mode: Mode, fuel: u64) -> Parsed {
     let Lexed { raw, sig, diagnostics, .. } = lexed;
-    let fuel = FUEL_BASE + FUEL_PER_TOKEN * sig.len() as u64;
     let mut parser = Parser {
         text,
         raw: &raw,
@@ -437,5 +441,24 @@ impl Parser<'_> {
             parser.at_barrier()
                 || depth == 0 && matches!(parser.kind(), K::RParen | K::RBracket | K::RBrace | K::Comma | K::Semicolon)
         });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn without_fuel_the_parse_is_given_up_and_nothing_is_lost() {
+        let text = "let f (x: Int) : Int = $\"a{x}\" // end\nf 1\n";
+        let needed = parse(text, crate::lexer::lex(text), Mode::Script).steps;
+        for fuel in 0..needed + 3 {
+            let parsed = parse_with_fuel(text, crate::lexer::lex(text), Mode::Script, fuel);
+            let codes: Vec<_> = parsed.diagnostics.iter().map(|diagnostic| diagnostic.code).collect();
+            let expected: &[Code] = if fuel < needed { &[Code::InternalLoop] } else { &[] };
+            assert_eq!(codes, expected, "fuel {fuel} of {needed}");
+            let joined: String = parsed.tree.root().descendant_tokens().map(|token| token.text()).collect();
+            assert_eq!(joined, text);
+        }
     }
 }

@@ -154,3 +154,20 @@ fn or_bindings(node: SyntaxNode<'_>, found: &mut Vec<Diagnostic>) {
         );
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::tree::Builder;
+
+    #[test]
+    fn a_gap_in_a_clean_tree_is_reported() {
+        let mut builder = Builder::with_capacity(2);
+        builder.start(K::File, 0);
+        builder.start(K::Hole, 0);
+        builder.finish();
+        builder.finish();
+        let codes: Vec<_> = validate(&builder.into_tree(""), Mode::Script).iter().map(|found| found.code).collect();
+        assert_eq!(codes, [Code::RecoveryHole]);
+    }
+}

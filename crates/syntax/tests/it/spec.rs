@@ -4,7 +4,7 @@
 //! `script`) and a `text` block with what comes out: the diagnostics, then the structure of each declaration on one line.
 //! With `UPDATE_SPEC=1` the `text` blocks are written anew.
 
-use dm_syntax::{LineIndex, Mode, Parse, SyntaxElement, SyntaxKind, SyntaxNode, parse};
+use dm_syntax::{Code, LineIndex, Mode, Parse, SyntaxElement, SyntaxKind, SyntaxNode, parse};
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
@@ -142,4 +142,19 @@ fn every_case_comes_out_as_written() {
     }
     assert!(paths.len() >= 7, "the files of cases are there");
     assert!(all_wrong.is_empty(), "{}", all_wrong.join("\n"));
+}
+
+#[test]
+fn every_code_has_a_case() {
+    let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../spec/syntax");
+    let mut outcomes = String::new();
+    for entry in std::fs::read_dir(folder).expect("the folder of cases") {
+        outcomes += &std::fs::read_to_string(entry.expect("an entry").path()).expect("readable cases");
+    }
+    // Two are bugs of the parser and have unit tests; the limits have tests of their own.
+    let elsewhere = [Code::InternalLoop, Code::RecoveryHole, Code::TooDeep];
+    for code in Code::ALL.iter().filter(|code| !elsewhere.contains(code)) {
+        assert!(outcomes.contains(&format!("\n{} ", code.as_str())), "{} has no case", code.as_str());
+    }
+    assert_eq!(Code::ALL.len(), 11 + 13);
 }

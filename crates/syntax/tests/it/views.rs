@@ -193,3 +193,16 @@ fn diagnostics_are_shown_with_carets_under_the_place() {
     assert!(rows[1].chars().count() < 140 && rows[1].contains("aX") && rows[1].ends_with("b…"), "{}", rows[1]);
     assert_eq!(rows[1].chars().position(|c| c == 'X'), rows[2].chars().position(|c| c == '^'));
 }
+
+#[test]
+fn a_parse_can_be_shared_between_threads_and_outlive_its_text() {
+    fn shareable<T: Send + Sync + 'static>(value: T) -> T {
+        value
+    }
+    let tree = shareable(parse(&String::from("f 1"), Mode::Script)).tree;
+    let copy = tree.clone();
+    drop(tree);
+    assert_eq!(copy.root().text(), "f 1");
+    assert_eq!(copy.token_at(2).expect("a token").text(), "1");
+    assert_eq!(copy.token_at(3), None);
+}
