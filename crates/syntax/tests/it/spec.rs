@@ -153,8 +153,9 @@ fn every_code_has_a_case() {
     }
     // Two are bugs of the parser and have unit tests; the limits have tests of their own.
     let elsewhere = [Code::InternalLoop, Code::RecoveryHole, Code::TooDeep];
-    for code in Code::ALL.iter().filter(|code| !elsewhere.contains(code)) {
+    let ours = |code: &&Code| ["LEX", "PARSE-", "VALIDATION-"].iter().any(|start| code.as_str().starts_with(start));
+    for code in Code::ALL.iter().filter(ours).filter(|code| !elsewhere.contains(code)) {
         assert!(outcomes.contains(&format!("\n{} ", code.as_str())), "{} has no case", code.as_str());
     }
-    assert_eq!(Code::ALL.len(), 11 + 13);
+    assert_eq!(Code::ALL.iter().filter(ours).count(), 11 + 13, "the codes of the language");
 }
