@@ -58,6 +58,8 @@ pub struct Selection {
 /// What other mains have and the own main may take.
 pub struct Candidates<'a> {
     read: &'a dyn ProjectionRead,
+    /// Whether no op is effective in the own main.
+    main_is_empty: bool,
     open: Vec<Candidate>,
     refused: Vec<Held>,
     /// Which candidates carry an op.
@@ -80,7 +82,9 @@ impl<'a> Candidates<'a> {
     /// # Errors
     /// [`ReadError`], as for all here.
     pub fn of(read: &'a dyn ProjectionRead, trusts: Trusts<'_>) -> Result<Self, ReadError> {
-        let mut candidates = Self { read, open: Vec::new(), refused: Vec::new(), carriers: FxHashMap::default() };
+        let main_is_empty = read.view_fingerprint()?.count == 0;
+        let (open, refused) = (Vec::new(), Vec::new());
+        let mut candidates = Self { read, main_is_empty, open, refused, carriers: FxHashMap::default() };
         for (patch, revisions) in read.unseen()? {
             let disputed = revisions.len() > 1;
             for revision in revisions {
@@ -121,18 +125,22 @@ impl<'a> Candidates<'a> {
         }
         let mut ops = Vec::new();
         for (id, op) in body.ops() {
-            if !self.read.op_effective(&id)? {
+            if !self.is_effective(&id)? {
                 ops.push((id, Arc::new(op.clone())));
             }
         }
         let mut unmet = Vec::new();
         for need in &body.needs {
-            if !self.read.op_effective(need)? {
+            if !self.is_effective(need)? {
                 unmet.push(*need);
             }
         }
         self.open.push(Candidate { patch, revision, ops, unmet, known: body.known });
         Ok(())
+    }
+
+    fn is_effective(&self, op: &OpId) -> Result<bool, ReadError> {
+        if self.main_is_empty { Ok(false) } else { self.read.op_effective(op) }
     }
 
     /// Whether there is nothing to judge.

@@ -18,9 +18,8 @@ use crate::read::{ProjectionRead, ReadError};
 use crate::register::restate;
 use crate::state::{EntityState, Fingerprint};
 
-use effect::Effects;
-use revisions::Revisions;
-pub(crate) use revisions::RevisionOps;
+pub(crate) use effect::{Effects, MemberChange};
+pub(crate) use revisions::{RevisionOps, Revisions};
 
 /// What changes in the projection when a batch arrives.
 ///

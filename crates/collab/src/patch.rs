@@ -6,8 +6,10 @@ use dm_model::{
     Action, Apply, Body, EnvelopeId, InstanceId, OpId, PatchId, Revision, RevisionId, Unapply, VerdictKind, Withdraw,
 };
 
+use crate::delta::Batch;
+use crate::fold::{Effects, MemberChange, Revisions};
 use crate::read::{ProjectionRead, ReadError};
-use crate::state::Membership;
+use crate::state::{Effect, Membership};
 
 /// Where a patch is in its life (SEMANTICS R15).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -41,10 +43,15 @@ impl Status {
 /// [`ReadError`].
 pub fn latest(read: &dyn ProjectionRead, patch: &PatchId) -> Result<Vec<RevisionId>, ReadError> {
     let revisions = read.revisions(patch)?;
+    if revisions.len() <= 1 {
+        return Ok(revisions);
+    }
     let mut replaced = BTreeSet::new();
     for revision in &revisions {
-        if let Some(body) = revision_body(read, revision)? {
-            replaced.extend(body.replaces);
+        if let Some(envelope) = read.envelope(revision)?
+            && let Body::Revision(body) = envelope.body()
+        {
+            replaced.extend(body.replaces.iter().copied());
         }
     }
     Ok(revisions.into_iter().filter(|revision| !replaced.contains(revision)).collect())
@@ -255,37 +262,30 @@ pub fn unapply_fact(read: &dyn ProjectionRead, patches: &[PatchId]) -> Result<Un
     Ok(Unapply { channel, onto: read.leaves(&channel)?, patches: patches.into_iter().collect() })
 }
 
-/// The applied patches that would be blocked if these were taken out, ascending: every op of theirs that no other applied
-/// patch carries is missed by who needs it, and so on (SEMANTICS R11).
+/// The applied patches that would be blocked if these were taken out, ascending (SEMANTICS R11): those that take effect now and
+/// would not, by the very rules of the fold.
 ///
 /// # Errors
 /// [`ReadError`].
 pub fn blocked_without(read: &dyn ProjectionRead, patches: &[PatchId]) -> Result<Vec<PatchId>, ReadError> {
     let own = read.own_channel();
-    let mut applied: BTreeMap<RevisionId, PatchId> = BTreeMap::new();
-    for (patch, membership) in read.members(&own)? {
-        if let Membership::In(revision) = membership {
-            applied.insert(revision, patch);
+    let mut changes = Vec::new();
+    for patch in patches {
+        if let Membership::In(revision) = read.membership(&own, patch)? {
+            changes.push(MemberChange { leaves: Some(revision), enters: None });
         }
     }
-    let mut out: BTreeSet<PatchId> = patches.iter().copied().collect();
-    let mut next: Vec<RevisionId> =
-        applied.iter().filter(|(_, patch)| out.contains(*patch)).map(|(revision, _)| *revision).collect();
-    while let Some(revision) = next.pop() {
-        let Some(body) = revision_body(read, &revision)? else { continue };
-        for op in body.ops.iter().map(dm_model::Op::id) {
-            let carriers = read.carriers(&op)?;
-            if carriers.iter().any(|carrier| applied.get(carrier).is_some_and(|patch| !out.contains(patch))) {
-                continue;
-            }
-            for needing in read.needing(&op)? {
-                if let Some(patch) = applied.get(&needing)
-                    && out.insert(*patch)
-                {
-                    next.push(needing);
-                }
-            }
+    let mut revisions = Revisions::new(read, &Batch::default());
+    let mut effects = Effects::new(read, &mut revisions);
+    effects.change(&changes)?;
+    let mut blocked = BTreeSet::new();
+    for (revision, effect) in effects.finish()?.revisions {
+        if matches!(effect, Effect::Blocked(_))
+            && read.effect(&revision)? == Effect::Effective
+            && let Some(revision) = revisions.revision(&revision)?
+        {
+            blocked.extend(revision.revision().map(|revision| revision.patch));
         }
     }
-    Ok(out.into_iter().filter(|patch| !patches.contains(patch)).collect())
+    Ok(blocked.into_iter().collect())
 }

@@ -66,6 +66,8 @@ pub struct FreePlace {
 /// What the own main's effective ops and an overlay mean together.
 pub struct View<'a> {
     read: &'a dyn ProjectionRead,
+    /// Whether the own main has no entity at all, so that nothing need be looked for there.
+    main_is_empty: bool,
     overlay: Overlay,
     changed: BTreeMap<EntityId, Changed>,
     /// Where the changed entities are live.
@@ -103,6 +105,7 @@ impl<'a> View<'a> {
     pub fn main(read: &'a dyn ProjectionRead) -> Self {
         Self {
             read,
+            main_is_empty: false,
             overlay: Overlay::default(),
             changed: BTreeMap::new(),
             at: BTreeMap::new(),
@@ -115,14 +118,15 @@ impl<'a> View<'a> {
     /// # Errors
     /// [`ReadError`], as for everything that asks a view.
     pub fn over(read: &'a dyn ProjectionRead, overlay: Overlay) -> Result<Self, ReadError> {
-        let mut view = Self { overlay, ..Self::main(read) };
+        let main_is_empty = !overlay.ops.is_empty() && read.view_fingerprint()?.count == 0;
+        let mut view = Self { main_is_empty, overlay, ..Self::main(read) };
         let mut by_entity: BTreeMap<EntityId, Vec<(OpId, &Op)>> = BTreeMap::new();
         for (id, op) in view.overlay.ops.iter().filter(|(_, op)| op.is_known()) {
             by_entity.entry(op.entity).or_default().push((*id, op));
         }
         let mut changed = BTreeMap::new();
         for (entity, ops) in by_entity {
-            let before = read.entity(&entity)?;
+            let before = if main_is_empty { None } else { read.entity(&entity)? };
             let mut added = Vec::with_capacity(ops.len());
             for (id, op) in ops {
                 if !is_effective_before(read, before.as_ref(), &id)? {
@@ -200,8 +204,12 @@ impl<'a> View<'a> {
     pub fn entity(&self, entity: &EntityId) -> Result<Option<EntityState>, ReadError> {
         match self.changed.get(entity) {
             Some(changed) => Ok(Some(changed.after.clone())),
-            None => self.read.entity(entity),
+            None => self.entity_below(entity),
         }
+    }
+
+    fn entity_below(&self, entity: &EntityId) -> Result<Option<EntityState>, ReadError> {
+        if self.main_is_empty { Ok(None) } else { self.read.entity(entity) }
     }
 
     /// Whether an entity exists here, live or not.
@@ -209,7 +217,7 @@ impl<'a> View<'a> {
     /// # Errors
     /// [`ReadError`].
     pub fn exists(&self, entity: &EntityId) -> Result<bool, ReadError> {
-        Ok(self.changed.contains_key(entity) || self.read.entity(entity)?.is_some())
+        Ok(self.changed.contains_key(entity) || self.entity_below(entity)?.is_some())
     }
 
     /// Whether an op is effective here.
@@ -238,7 +246,7 @@ impl<'a> View<'a> {
     pub fn value(&self, entity: &EntityId, register: Register) -> Result<Option<Value>, ReadError> {
         let state = match self.changed.get(entity) {
             Some(changed) => changed.after.registers.get(&register).cloned(),
-            None => self.read.entity(entity)?.and_then(|mut state| state.registers.remove(&register)),
+            None => self.entity_below(entity)?.and_then(|mut state| state.registers.remove(&register)),
         };
         match state {
             Some(state) => self.in_force(&state),
@@ -349,7 +357,7 @@ impl<'a> View<'a> {
     /// # Errors
     /// [`ReadError`].
     pub fn entities_at(&self, location: &Location) -> Result<Vec<EntityId>, ReadError> {
-        let mut entities = self.read.entities_at(location)?;
+        let mut entities = if self.main_is_empty { Vec::new() } else { self.read.entities_at(location)? };
         if !self.changed.is_empty() {
             entities.retain(|entity| !self.changed.contains_key(entity));
             entities.extend(self.at.get(location).into_iter().flatten());
@@ -383,7 +391,7 @@ impl<'a> View<'a> {
     /// # Errors
     /// [`ReadError`].
     pub fn dependents(&self, entity: &EntityId) -> Result<Vec<EntityId>, ReadError> {
-        let mut dependents = self.read.dependents(entity)?;
+        let mut dependents = if self.main_is_empty { Vec::new() } else { self.read.dependents(entity)? };
         if !self.changed.is_empty() {
             dependents.retain(|dependent| !self.changed.contains_key(dependent));
             dependents.extend(self.changed_users()?.get(entity).into_iter().flatten());
@@ -472,13 +480,19 @@ impl<'a> View<'a> {
     }
 
     fn is_deleted(&self, entity: &EntityId) -> Result<bool, ReadError> {
-        Ok(self.entity(entity)?.is_some_and(|state| !state.is_live()))
+        match self.changed.get(entity) {
+            Some(changed) => Ok(!changed.after.is_live()),
+            None => Ok(self.entity_below(entity)?.is_some_and(|state| !state.is_live())),
+        }
     }
 
     fn deleted_dependencies(&self) -> Result<BTreeSet<(EntityId, EntityId)>, ReadError> {
         let touched = |entity: &EntityId| self.changed.contains_key(entity);
         let mut pairs: BTreeSet<_> = self.read.deleted_dependencies()?.into_iter().collect();
         pairs.retain(|(user, used)| !touched(user) && !touched(used));
+        if self.main_is_empty && self.changed.values().all(|changed| changed.after.is_live()) {
+            return Ok(pairs);
+        }
         for (used, users) in self.changed_users()? {
             if self.is_deleted(used)? {
                 pairs.extend(users.iter().map(|user| (*user, *used)));

@@ -71,6 +71,21 @@ fn reads(memory: &Memory, batch: &Batch) -> usize {
     counting.reads.get()
 }
 
+#[test]
+fn a_first_pull_asks_for_no_single_op_and_for_no_single_name() {
+    let mut scene = Scene::default();
+    for of in 0..4u8 {
+        let births: Vec<Op> = (0..100).map(|at| create(&format!("A.f{of}x{at}"), "0")).collect();
+        scene.applied(2, of, &births.iter().collect::<Vec<_>>());
+    }
+    let mut memory = Memory::new(main_of(1));
+    memory.receive(&scene.log);
+    let counting = Counting { memory: &memory, reads: Cell::new(0) };
+    let selection = dm_collab::exchange::select(&counting, &|_| true).unwrap();
+    assert_eq!((selection.apply.len(), selection.held.len()), (4, 0));
+    assert!(counting.reads.get() < 50, "{} reads", counting.reads.get());
+}
+
 fn news(scene: &Scene, memory: &Memory) -> Batch {
     let mut news = scene.log.clone();
     news.envelopes.retain(|envelope| !memory.envelopes.contains_key(&envelope.id()));
