@@ -116,6 +116,18 @@ impl Store {
         }
     }
 
+    /// An empty store of the same instance that is gone when dropped: for computing projections anew.
+    pub(crate) fn in_memory(like: &Self) -> Result<Self, StoreError> {
+        let fail = |source| StoreError::from_sqlite(&like.path, source);
+        let connection = idle_connection(&like.path)?;
+        connection.set_prepared_statement_cache_capacity(STATEMENTS_KEPT);
+        schema::create(&connection).map_err(fail)?;
+        let new =
+            NewStore { key: like.instance.key, name: like.instance.name.clone(), created_at: like.instance.created_at };
+        insert_meta(&connection, &new).map_err(fail)?;
+        Ok(Self { connection, path: like.path.clone(), mode: Mode::ReadWrite, instance: like.instance.clone() })
+    }
+
     /// The store's file.
     #[must_use]
     pub fn path(&self) -> &Path {
@@ -287,19 +299,7 @@ fn create_file(path: &Path, new: &NewStore) -> Result<(), StoreError> {
     connection.pragma_update(None, "page_size", PAGE_BYTES.cast_signed()).map_err(fail)?;
     connection.execute_batch("BEGIN IMMEDIATE").map_err(fail)?;
     schema::create(&connection).map_err(fail)?;
-    connection
-        .execute(
-            "INSERT INTO meta (one, version, instance, instance_key, instance_name, created_at, view_count, view_sum, counted)
-             VALUES (1, ?1, ?2, ?3, ?4, ?5, 0, zeroblob(32), 0)",
-            rusqlite::params![
-                SCHEMA_VERSION,
-                new.key.instance().as_bytes(),
-                new.key.as_bytes(),
-                new.name,
-                new.created_at.as_ms()
-            ],
-        )
-        .map_err(fail)?;
+    insert_meta(&connection, new).map_err(fail)?;
     connection.execute_batch("COMMIT").map_err(fail)?;
     // Last, so that no WAL stands beside the file when it gets its name.
     let mode: String = connection.query_row("PRAGMA journal_mode = wal", [], |row| row.get(0)).map_err(fail)?;
@@ -307,6 +307,16 @@ fn create_file(path: &Path, new: &NewStore) -> Result<(), StoreError> {
         return Err(StoreError::ReadOnly { path: path.to_path_buf(), what: format!("no WAL here, only `{mode}`") });
     }
     connection.close().map_err(|(_, source)| fail(source))
+}
+
+fn insert_meta(connection: &Connection, new: &NewStore) -> rusqlite::Result<usize> {
+    let id = new.key.instance();
+    let created_at = new.created_at.as_ms();
+    connection.execute(
+        "INSERT INTO meta (one, version, instance, instance_key, instance_name, created_at, view_count, view_sum, counted)
+         VALUES (1, ?1, ?2, ?3, ?4, ?5, 0, zeroblob(32), 0)",
+        rusqlite::params![SCHEMA_VERSION, id.as_bytes(), new.key.as_bytes(), new.name, created_at],
+    )
 }
 
 /// Gives the finished file its name, unless another process was first.

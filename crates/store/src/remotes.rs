@@ -1,0 +1,323 @@
+//! Other instances as this one knows them: remotes, what was exchanged with each, keys seen, tokens given out.
+
+use dm_collab::Fingerprint;
+use dm_model::{AuthorKey, EnvelopeId, Space, Timestamp};
+
+use crate::append::set_element;
+use crate::error::StoreError;
+use crate::tx::{ReadTx, WriteTx};
+
+/// When a remote is synced.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum RemoteMode {
+    /// When asked.
+    Manual,
+    /// By itself, both ways.
+    Automatic,
+    /// Pulled by itself, pushed when asked.
+    Hybrid,
+}
+
+impl RemoteMode {
+    const ALL: [Self; 3] = [Self::Manual, Self::Automatic, Self::Hybrid];
+
+    /// The word for it: `manual`, `automatic`, `hybrid`.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Manual => "manual",
+            Self::Automatic => "automatic",
+            Self::Hybrid => "hybrid",
+        }
+    }
+
+    const fn tag(self) -> i64 {
+        match self {
+            Self::Manual => 0,
+            Self::Automatic => 1,
+            Self::Hybrid => 2,
+        }
+    }
+}
+
+/// Another instance to exchange with.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Remote {
+    /// Its name here, unique.
+    pub name: String,
+    /// Where it is.
+    pub url: String,
+    /// What it asks for, if it asks for something.
+    pub token: Option<String>,
+    /// How long to wait for it, in milliseconds.
+    pub timeout_ms: u64,
+    /// When it is synced.
+    pub mode: RemoteMode,
+    /// When it was last synced with success.
+    pub last_sync: Option<Timestamp>,
+}
+
+/// What is thought of a key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum KeyState {
+    /// It speaks for the author.
+    Trusted,
+    /// It was seen under the author's name and nobody vouched for it.
+    Seen,
+}
+
+impl KeyState {
+    const fn tag(self) -> i64 {
+        match self {
+            Self::Trusted => 1,
+            Self::Seen => 0,
+        }
+    }
+}
+
+/// A key that signed under an author's name.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AuthorKeyRecord {
+    /// The name.
+    pub author: String,
+    /// The key.
+    pub key: AuthorKey,
+    /// What is thought of it.
+    pub state: KeyState,
+    /// When it was first seen under that name.
+    pub first_seen: Timestamp,
+}
+
+/// A key to this instance's server. The secret itself is not kept.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Token {
+    /// What it is called, unique.
+    pub name: String,
+    /// A hash of the secret that cannot be turned back.
+    pub hash: [u8; 32],
+    /// When it was made.
+    pub created_at: Timestamp,
+    /// When it stops working.
+    pub expires_at: Option<Timestamp>,
+}
+
+const REMOTE: &str = "SELECT name, url, token, timeout_ms, mode, last_sync FROM remote";
+
+fn remote_row(row: &rusqlite::Row<'_>) -> rusqlite::Result<Remote> {
+    let mode: i64 = row.get(4)?;
+    Ok(Remote {
+        name: row.get(0)?,
+        url: row.get(1)?,
+        token: row.get(2)?,
+        timeout_ms: row.get::<_, i64>(3)?.cast_unsigned(),
+        mode: RemoteMode::ALL.into_iter().find(|known| known.tag() == mode).unwrap_or(RemoteMode::Manual),
+        last_sync: row.get::<_, Option<i64>>(5)?.map(Timestamp::from_ms),
+    })
+}
+
+fn key_row(row: &rusqlite::Row<'_>) -> rusqlite::Result<AuthorKeyRecord> {
+    Ok(AuthorKeyRecord {
+        author: row.get(0)?,
+        key: AuthorKey::from_bytes(row.get(1)?),
+        state: if row.get::<_, i64>(2)? == KeyState::Trusted.tag() { KeyState::Trusted } else { KeyState::Seen },
+        first_seen: Timestamp::from_ms(row.get(3)?),
+    })
+}
+
+fn token_row(row: &rusqlite::Row<'_>) -> rusqlite::Result<Token> {
+    Ok(Token {
+        name: row.get(0)?,
+        hash: row.get(1)?,
+        created_at: Timestamp::from_ms(row.get(2)?),
+        expires_at: row.get::<_, Option<i64>>(3)?.map(Timestamp::from_ms),
+    })
+}
+
+impl ReadTx<'_> {
+    /// All remotes, by name.
+    ///
+    /// # Errors
+    /// The disk.
+    pub fn remotes(&self) -> Result<Vec<Remote>, StoreError> {
+        self.rows(&format!("{REMOTE} ORDER BY name"), [], remote_row)
+    }
+
+    /// The remote of that name.
+    ///
+    /// # Errors
+    /// The disk.
+    pub fn remote(&self, name: &str) -> Result<Option<Remote>, StoreError> {
+        self.row(&format!("{REMOTE} WHERE name = ?1"), [name], remote_row)
+    }
+
+    pub(crate) fn remote_local(&self, name: &str) -> Result<i64, StoreError> {
+        let local = self.row("SELECT id FROM remote WHERE name = ?1", [name], |row| row.get(0))?;
+        local.ok_or_else(|| self.no_such("remote", name))
+    }
+
+    /// The envelopes of a space that were received from a remote or pushed to it, ascending.
+    ///
+    /// # Errors
+    /// The disk; no such remote.
+    pub fn known_ids(&self, remote: &str, space: Space) -> Result<Vec<EnvelopeId>, StoreError> {
+        let local = self.remote_local(remote)?;
+        let sql = "SELECT k.env FROM known k JOIN env v ON v.id = k.env WHERE k.remote = ?1 AND v.space = ?2";
+        self.envelope_ids_of(sql, (local, space.as_bytes()))
+    }
+
+    /// The envelopes of a space that were neither received from a remote nor pushed to it, ascending.
+    ///
+    /// # Errors
+    /// The disk; no such remote.
+    pub fn unknown_ids(&self, remote: &str, space: Space) -> Result<Vec<EnvelopeId>, StoreError> {
+        let local = self.remote_local(remote)?;
+        let sql = "SELECT v.id FROM env v WHERE v.space = ?2
+            AND NOT EXISTS (SELECT 1 FROM known k WHERE k.remote = ?1 AND k.env = v.id)";
+        self.envelope_ids_of(sql, (local, space.as_bytes()))
+    }
+
+    /// The fingerprint of [`ReadTx::known_ids`].
+    ///
+    /// # Errors
+    /// The disk; no such remote.
+    pub fn known_fingerprint(&self, remote: &str, space: Space) -> Result<Fingerprint, StoreError> {
+        let local = self.remote_local(remote)?;
+        let sql = "SELECT count, sum FROM known_space WHERE remote = ?1 AND space = ?2";
+        let found = self.row(sql, (local, space.as_bytes()), |row| {
+            Ok(Fingerprint { count: row.get::<_, i64>(0)?.cast_unsigned(), sum: row.get(1)? })
+        })?;
+        Ok(found.unwrap_or_default())
+    }
+
+    /// Keys seen under an author's name, first seen first.
+    ///
+    /// # Errors
+    /// The disk.
+    pub fn keys_of(&self, author: &str) -> Result<Vec<AuthorKeyRecord>, StoreError> {
+        let sql = "SELECT author, key, state, first_seen FROM trusted_key WHERE author = ?1 ORDER BY first_seen, key";
+        self.rows(sql, [author], key_row)
+    }
+
+    /// All keys seen, by author.
+    ///
+    /// # Errors
+    /// The disk.
+    pub fn keys(&self) -> Result<Vec<AuthorKeyRecord>, StoreError> {
+        let sql = "SELECT author, key, state, first_seen FROM trusted_key ORDER BY author, first_seen, key";
+        self.rows(sql, [], key_row)
+    }
+
+    /// All tokens, by name.
+    ///
+    /// # Errors
+    /// The disk.
+    pub fn tokens(&self) -> Result<Vec<Token>, StoreError> {
+        self.rows("SELECT name, hash, created_at, expires_at FROM token ORDER BY name", [], token_row)
+    }
+
+    /// The token with that hash.
+    ///
+    /// # Errors
+    /// The disk.
+    pub fn token_with(&self, hash: &[u8; 32]) -> Result<Option<Token>, StoreError> {
+        self.row("SELECT name, hash, created_at, expires_at FROM token WHERE hash = ?1", [hash], token_row)
+    }
+}
+
+impl WriteTx<'_> {
+    /// Writes a remote, new or changed; what is known of it stays.
+    ///
+    /// # Errors
+    /// The disk.
+    pub fn put_remote(&mut self, remote: &Remote) -> Result<(), StoreError> {
+        self.run(
+            "INSERT INTO remote (name, url, token, timeout_ms, mode, last_sync) VALUES (?1, ?2, ?3, ?4, ?5, ?6)
+             ON CONFLICT (name) DO UPDATE SET url = ?2, token = ?3, timeout_ms = ?4, mode = ?5, last_sync = ?6",
+            (
+                &remote.name,
+                &remote.url,
+                &remote.token,
+                i64::try_from(remote.timeout_ms).unwrap_or(i64::MAX),
+                remote.mode.tag(),
+                remote.last_sync.map(Timestamp::as_ms),
+            ),
+        )?;
+        Ok(())
+    }
+
+    /// Removes a remote and what is known of it.
+    ///
+    /// # Errors
+    /// The disk; no such remote.
+    pub fn remove_remote(&mut self, name: &str) -> Result<(), StoreError> {
+        let local = self.remote_local(name)?;
+        self.run("DELETE FROM known WHERE remote = ?1", [local])?;
+        self.run("DELETE FROM known_space WHERE remote = ?1", [local])?;
+        self.run("DELETE FROM remote WHERE id = ?1", [local])?;
+        Ok(())
+    }
+
+    /// Notes that a remote has these envelopes, which are held here.
+    ///
+    /// # Errors
+    /// The disk; no such remote, an envelope that is not held.
+    pub fn add_known(&mut self, remote: &str, ids: &[EnvelopeId]) -> Result<(), StoreError> {
+        let remote_id = self.remote_local(remote)?;
+        let mut spaces: std::collections::BTreeMap<Space, Fingerprint> = std::collections::BTreeMap::new();
+        for id in ids {
+            let local = self.log_local(id)?.ok_or_else(|| self.no_such("envelope", id))?;
+            if self.run("INSERT OR IGNORE INTO known (remote, env) VALUES (?1, ?2)", (remote_id, local))? == 0 {
+                continue;
+            }
+            let space = self.row("SELECT space FROM env WHERE id = ?1", [local], |row| row.get(0))?;
+            let space = Space::from_bytes(space.ok_or_else(|| self.damaged(format!("table env has no row {local}")))?);
+            let fingerprint = match spaces.entry(space) {
+                std::collections::btree_map::Entry::Occupied(entry) => entry.into_mut(),
+                std::collections::btree_map::Entry::Vacant(entry) => {
+                    entry.insert(self.known_fingerprint(remote, space)?)
+                }
+            };
+            fingerprint.add(&set_element(id));
+        }
+        for (space, fingerprint) in spaces {
+            self.run(
+                "INSERT OR REPLACE INTO known_space (remote, space, count, sum) VALUES (?1, ?2, ?3, ?4)",
+                (remote_id, space.as_bytes(), fingerprint.count.cast_signed(), fingerprint.sum),
+            )?;
+        }
+        Ok(())
+    }
+
+    /// Writes a key seen under an author's name; when it was first seen stays.
+    ///
+    /// # Errors
+    /// The disk.
+    pub fn put_key(&mut self, record: &AuthorKeyRecord) -> Result<(), StoreError> {
+        self.run(
+            "INSERT INTO trusted_key (author, key, state, first_seen) VALUES (?1, ?2, ?3, ?4)
+             ON CONFLICT (author, key) DO UPDATE SET state = ?3",
+            (&record.author, record.key.as_bytes(), record.state.tag(), record.first_seen.as_ms()),
+        )?;
+        Ok(())
+    }
+
+    /// Writes a token, replacing one of its name.
+    ///
+    /// # Errors
+    /// The disk.
+    pub fn put_token(&mut self, token: &Token) -> Result<(), StoreError> {
+        self.run(
+            "INSERT OR REPLACE INTO token (name, hash, created_at, expires_at) VALUES (?1, ?2, ?3, ?4)",
+            (&token.name, token.hash, token.created_at.as_ms(), token.expires_at.map(Timestamp::as_ms)),
+        )?;
+        Ok(())
+    }
+
+    /// Removes a token; true if there was one.
+    ///
+    /// # Errors
+    /// The disk.
+    pub fn remove_token(&mut self, name: &str) -> Result<bool, StoreError> {
+        Ok(self.run("DELETE FROM token WHERE name = ?1", [name])? > 0)
+    }
+}

@@ -1,0 +1,342 @@
+//! Looking for damage: every hash, signature and row, and the projections against fresh ones.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use dm_collab::Fingerprint;
+use dm_collab::draft::DraftEntity;
+use dm_model::{DefHash, Definition, Envelope, EnvelopeId, Session, SessionId, Space};
+
+use crate::append::{Arrival, set_element};
+use crate::content::HashedDefinition;
+use crate::error::StoreError;
+use crate::store::Store;
+use crate::tx::ReadTx;
+
+/// How many lines SQLite's own check may give.
+const INTEGRITY_LINES_MAX: usize = 100;
+
+/// What helps against a finding.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Remedy {
+    /// `rebuild` makes it anew from what is whole.
+    Rebuild,
+    /// A remote or a copy that has the same envelope or definition can give it again.
+    FetchAgain,
+    /// Only a copy of the file helps: it was here alone.
+    RestoreCopy,
+}
+
+/// Something wrong in a store.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Finding {
+    /// The table, or `file`.
+    pub table: String,
+    /// The row, by its hash, id or name.
+    pub row: String,
+    /// What is wrong there.
+    pub what: String,
+    /// What helps.
+    pub remedy: Remedy,
+}
+
+/// What is whole, gathered while looking.
+#[derive(Default)]
+struct Whole {
+    arrival: Arrival,
+    contents: BTreeSet<DefHash>,
+}
+
+struct Verification<'t, 's> {
+    tx: &'t ReadTx<'s>,
+    findings: Vec<Finding>,
+    whole: Whole,
+}
+
+impl ReadTx<'_> {
+    /// Checks everything and tells what is wrong, where, and what helps; nothing if the store is whole. Holds the log and the
+    /// content in memory meanwhile.
+    ///
+    /// What cannot be read is a finding as well.
+    #[must_use]
+    pub fn verify(&self) -> Vec<Finding> {
+        let mut verification = Verification { tx: self, findings: Vec::new(), whole: Whole::default() };
+        let file = verification.file();
+        verification.note("file", file);
+        let log = verification.log();
+        verification.note("log", log);
+        let content = verification.content();
+        verification.note("content", content);
+        let side_tables = verification.side_tables();
+        verification.note("entity", side_tables);
+        let journal = verification.journal();
+        verification.note("session", journal);
+        let peers = verification.peers();
+        verification.note("known", peers);
+        let projections = verification.projections();
+        verification.note("entity", projections);
+        verification.findings.sort();
+        verification.findings.dedup();
+        verification.findings
+    }
+}
+
+impl Verification<'_, '_> {
+    fn find(&mut self, table: &str, row: impl ToString, what: impl Into<String>, remedy: Remedy) {
+        self.findings.push(Finding { table: table.to_owned(), row: row.to_string(), what: what.into(), remedy });
+    }
+
+    /// A step that could not go on is a finding too.
+    fn note(&mut self, table: &str, outcome: Result<(), StoreError>) {
+        if let Err(error) = outcome {
+            self.find(table, "?", error.to_string(), Remedy::RestoreCopy);
+        }
+    }
+
+    /// SQLite's own check of pages and trees.
+    fn file(&mut self) -> Result<(), StoreError> {
+        let sql = format!("PRAGMA integrity_check({INTEGRITY_LINES_MAX})");
+        for line in self.tx.rows(&sql, [], |row| row.get::<_, String>(0))? {
+            if line != "ok" {
+                self.find("file", "", line, Remedy::RestoreCopy);
+            }
+        }
+        Ok(())
+    }
+
+    /// Bytes, hash, canonical form and signature of every envelope.
+    fn log(&mut self) -> Result<(), StoreError> {
+        for local in self.tx.log_locals()? {
+            let hash = self.tx.row("SELECT hash FROM log WHERE id = ?1", [local], |row| row.get::<_, Vec<u8>>(0))?;
+            let Some(id) = hash.as_deref().and_then(EnvelopeId::from_slice) else {
+                self.find("log", local, "a hash of the wrong length", Remedy::FetchAgain);
+                continue;
+            };
+            let opened = match self.tx.envelope_bytes_local(local) {
+                Ok((bytes, signature)) => Envelope::open(bytes, signature).map_err(|error| error.to_string()),
+                Err(error) => Err(error.to_string()),
+            };
+            match opened {
+                Ok(envelope) if envelope.id() == id => self.whole.arrival.envelopes.push(Arc::new(envelope)),
+                Ok(envelope) => {
+                    let what = format!("its bytes have the hash {}", envelope.id());
+                    self.find("log", id, what, Remedy::FetchAgain);
+                }
+                Err(what) => self.find("log", id, what, Remedy::FetchAgain),
+            }
+        }
+        Ok(())
+    }
+
+    /// Text, references and hash of every definition.
+    fn content(&mut self) -> Result<(), StoreError> {
+        let rows = self.tx.rows("SELECT id, hash FROM content ORDER BY id", [], |row| {
+            Ok((row.get::<_, i64>(0)?, row.get::<_, Vec<u8>>(1)?))
+        })?;
+        for (local, hash) in rows {
+            let Some(hash) = DefHash::from_slice(&hash) else {
+                self.find("content", local, "a hash of the wrong length", Remedy::FetchAgain);
+                continue;
+            };
+            let checked =
+                self.tx.definition_unchecked(local).map_err(|error| error.to_string()).and_then(|definition| {
+                    let bytes = definition.encode();
+                    let found = Definition::hash_of(&bytes);
+                    if found != hash {
+                        return Err(format!("what is stored has the hash {found}"));
+                    }
+                    Definition::decode(&bytes).map_err(|error| error.to_string())
+                });
+            match checked {
+                Ok(definition) => {
+                    self.whole.contents.insert(hash);
+                    self.whole.arrival.definitions.push(HashedDefinition::new(definition));
+                }
+                Err(what) => self.find("content", hash, what, Remedy::FetchAgain),
+            }
+        }
+        Ok(())
+    }
+
+    /// The tables that find rows by hash, against those rows.
+    fn side_tables(&mut self) -> Result<(), StoreError> {
+        for table in ["log", "content", "entity", "op"] {
+            let rows = self.tx.rows(&format!("SELECT id, hash FROM {table}"), [], |row| {
+                Ok((row.get::<_, i64>(0)?, row.get::<_, Vec<u8>>(1)?))
+            })?;
+            let side: BTreeSet<(i64, i64)> = self
+                .tx
+                .rows(&format!("SELECT h8, id FROM {table}_h"), [], |row| Ok((row.get(0)?, row.get(1)?)))?
+                .into_iter()
+                .collect();
+            let mut expected = BTreeSet::new();
+            let mut hashes: BTreeMap<Vec<u8>, i64> = BTreeMap::new();
+            for (local, hash) in rows {
+                let Some(id) = EnvelopeId::from_slice(&hash) else {
+                    self.find(table, local, "a hash of the wrong length", Remedy::RestoreCopy);
+                    continue;
+                };
+                expected.insert((id.prefix64(), local));
+                if hashes.insert(hash, local).is_some() {
+                    self.find(table, id, "two rows have this hash", Remedy::RestoreCopy);
+                }
+            }
+            let side_name = format!("{table}_h");
+            for (_, local) in expected.difference(&side) {
+                self.find(
+                    &side_name,
+                    local,
+                    format!("row {local} of {table} is not found by its hash"),
+                    Remedy::Rebuild,
+                );
+            }
+            for (_, local) in side.difference(&expected) {
+                self.find(
+                    &side_name,
+                    local,
+                    format!("leads to row {local} of {table}, which has another hash or is gone"),
+                    Remedy::Rebuild,
+                );
+            }
+        }
+        Ok(())
+    }
+
+    /// Sessions and drafts.
+    fn journal(&mut self) -> Result<(), StoreError> {
+        let mut sessions = BTreeSet::new();
+        let rows = self.tx.rows("SELECT id, data FROM session", [], |row| {
+            Ok((row.get::<_, Vec<u8>>(0)?, row.get::<_, Vec<u8>>(1)?))
+        })?;
+        for (id, data) in rows {
+            let name = SessionId::from_slice(&id).map_or_else(|| "?".to_owned(), |id| id.to_string());
+            match Session::decode(&data) {
+                Ok(session) if session.id.as_bytes().as_slice() == id => {}
+                Ok(_) => self.find("session", name, "its data is another session's", Remedy::RestoreCopy),
+                Err(error) => self.find("session", name, error.to_string(), Remedy::RestoreCopy),
+            }
+            sessions.insert(id);
+        }
+        let current = self.tx.row("SELECT session FROM meta", [], |row| row.get::<_, Option<Vec<u8>>>(0))?;
+        if current.flatten().is_some_and(|current| !sessions.contains(&current)) {
+            self.find("meta", "session", "the current session is gone", Remedy::RestoreCopy);
+        }
+        self.drafts(&sessions)
+    }
+
+    fn drafts(&mut self, sessions: &BTreeSet<Vec<u8>>) -> Result<(), StoreError> {
+        let mut drafts = BTreeSet::new();
+        match self.tx.draft_headers() {
+            Ok(headers) => {
+                for header in headers {
+                    drafts.insert(header.patch);
+                    if !sessions.contains(header.session.as_bytes().as_slice()) {
+                        self.find(
+                            "draft",
+                            header.patch,
+                            format!("its session {} is gone", header.session),
+                            Remedy::RestoreCopy,
+                        );
+                    }
+                }
+            }
+            Err(error) => self.find("draft", "?", error.to_string(), Remedy::RestoreCopy),
+        }
+        let rows = self.tx.rows("SELECT patch, entity, data FROM draft_entity", [], |row| {
+            let patch = dm_model::PatchId::from_bytes(row.get(0)?);
+            Ok((patch, dm_model::EntityId::from_bytes(row.get(1)?), row.get::<_, Vec<u8>>(2)?))
+        })?;
+        for (patch, entity, data) in rows {
+            let row = format!("{patch} {entity}");
+            if !drafts.contains(&patch) {
+                self.find("draft_entity", &row, "its draft is gone", Remedy::RestoreCopy);
+            }
+            match DraftEntity::decode(&data) {
+                Err(error) => self.find("draft_entity", row, error.to_string(), Remedy::RestoreCopy),
+                Ok(written) => {
+                    for value in written.rows.into_values().map(|row| row.value) {
+                        if let dm_model::Value::Content(hash) = value
+                            && !self.whole.contents.contains(&hash)
+                        {
+                            self.find("draft_entity", &row, format!("definition {hash} is gone"), Remedy::RestoreCopy);
+                        }
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// What is known of remotes, and what settings refer to.
+    fn peers(&mut self) -> Result<(), StoreError> {
+        let rows = self.tx.rows(
+            "SELECT k.remote, l.hash, v.space FROM known k LEFT JOIN log l ON l.id = k.env LEFT JOIN env v ON v.id = k.env",
+            [],
+            |row| {
+                let space = row.get::<_, Option<[u8; 16]>>(2)?;
+                Ok((row.get::<_, i64>(0)?, row.get::<_, Option<[u8; 32]>>(1)?, space))
+            },
+        )?;
+        let mut expected: BTreeMap<(i64, Space), Fingerprint> = BTreeMap::new();
+        for (remote, hash, space) in rows {
+            match (hash, space) {
+                (Some(hash), Some(space)) => {
+                    let element = set_element(&EnvelopeId::from_bytes(hash));
+                    expected.entry((remote, Space::from_bytes(space))).or_default().add(&element);
+                }
+                _ => self.find("known", remote, "names an envelope that is not in the log", Remedy::RestoreCopy),
+            }
+        }
+        let stored: BTreeMap<(i64, Space), Fingerprint> = self
+            .tx
+            .rows("SELECT remote, space, count, sum FROM known_space", [], |row| {
+                let fingerprint = Fingerprint { count: row.get::<_, i64>(2)?.cast_unsigned(), sum: row.get(3)? };
+                Ok(((row.get(0)?, Space::from_bytes(row.get(1)?)), fingerprint))
+            })?
+            .into_iter()
+            .collect();
+        if stored != expected {
+            self.find("known_space", "", "not the fingerprints of the rows of known", Remedy::RestoreCopy);
+        }
+        for (table, column, target) in [
+            ("summary", "content", "content"),
+            ("import_base", "content", "content"),
+            ("import_base", "entity", "entity"),
+        ] {
+            let sql = format!(
+                "SELECT x.{column} FROM {table} x WHERE NOT EXISTS (SELECT 1 FROM {target} t WHERE t.id = x.{column})"
+            );
+            for local in self.tx.rows(&sql, [], |row| row.get::<_, i64>(0))? {
+                self.find(table, local, format!("its row of {target} is gone"), Remedy::RestoreCopy);
+            }
+        }
+        Ok(())
+    }
+
+    /// The projections against those that the whole part of log and content gives.
+    fn projections(&mut self) -> Result<(), StoreError> {
+        let fresh = Store::in_memory(self.tx.store)?;
+        let mut write = fresh.write()?;
+        let arrival = std::mem::take(&mut self.whole.arrival);
+        write.append(&arrival)?;
+        let expected = write.dump_projections()?;
+        write.commit()?;
+        let found = self.tx.dump_projections()?;
+        for (table, rows) in expected {
+            let rows: BTreeSet<String> = rows.into_iter().collect();
+            let found: BTreeSet<String> = found.get(table).into_iter().flatten().cloned().collect();
+            for row in rows.difference(&found) {
+                self.find(table, short(row), "a row is missing or differs", Remedy::Rebuild);
+            }
+            for row in found.difference(&rows) {
+                self.find(table, short(row), "a row that the log does not give", Remedy::Rebuild);
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Enough of a row to find it by.
+fn short(row: &str) -> String {
+    row.chars().take(160).collect()
+}
