@@ -185,7 +185,12 @@ pub enum WayOut {
 
 /// The id of a conflict of ops. `entities` as in [`Conflict::entities`], `heads` ascending.
 #[must_use]
-pub fn conflict_id(kind: ConflictKind, entities: &[EntityId], location: Option<&Location>, heads: &[OpId]) -> ConflictId {
+pub fn conflict_id(
+    kind: ConflictKind,
+    entities: &[EntityId],
+    location: Option<&Location>,
+    heads: &[OpId],
+) -> ConflictId {
     let mut to = Encoder::new();
     to.text(kind.as_str());
     to.list(entities, Encoder::entity_id);
@@ -221,16 +226,7 @@ impl Conflict {
 
     fn of_entities(kind: ConflictKind, entities: Vec<EntityId>, location: Option<Location>) -> Self {
         let id = conflict_id(kind, &entities, location.as_ref(), &[]);
-        Self {
-            id,
-            kind,
-            entities,
-            register: None,
-            location,
-            heads: Vec::new(),
-            ancestor: None,
-            subject: Subject::Ops,
-        }
+        Self { id, kind, entities, register: None, location, heads: Vec::new(), ancestor: None, subject: Subject::Ops }
     }
 
     /// Several entities at one location.
@@ -262,9 +258,7 @@ impl Conflict {
         let take = || self.heads.iter().map(|head| WayOut::Take(head.op));
         let entities = || self.entities.iter().copied();
         match self.kind {
-            ConflictKind::Content => {
-                take().chain([WayOut::Merge]).chain(entities().map(WayOut::Edit)).collect()
-            }
+            ConflictKind::Content => take().chain([WayOut::Merge]).chain(entities().map(WayOut::Edit)).collect(),
             ConflictKind::Move | ConflictKind::Deprecation | ConflictKind::Visibility | ConflictKind::Pin => {
                 take().collect()
             }

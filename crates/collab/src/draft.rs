@@ -124,6 +124,60 @@ pub struct Edit<'a> {
     pub creators: &'a [OpId],
 }
 
+impl Draft {
+    /// The draft that makes these ops: those of a revision that is taken back. `known` has what they replace, for the values
+    /// that they were made from. An op of a later version has no row, so a revision with one cannot be taken back whole.
+    #[must_use]
+    pub fn of_ops(patch: PatchId, ops: &[Op], known: &BTreeMap<OpId, Op>) -> Self {
+        let mut entities: BTreeMap<EntityId, DraftEntity> = BTreeMap::new();
+        let own: BTreeMap<OpId, &Op> = ops.iter().map(|op| (op.id(), op)).collect();
+        for (order, op) in ops.iter().enumerate() {
+            let order = order as u64;
+            let outside = |ids: &[OpId]| -> Vec<Seen> {
+                ids.iter().filter(|id| !own.contains_key(id)).map(|id| Seen::Op(*id)).collect()
+            };
+            let entity = entities.entry(op.entity).or_default();
+            if let Action::CreateName { location, generation, .. } = &op.action {
+                let (location, after) = (location.clone(), own_or_outside(op, patch, &own));
+                entity.birth = Some(Birth { location, generation: *generation, after, order });
+            }
+            for register in op.action.registers() {
+                let Some(value) = op.action.value(register) else { continue };
+                let bases = op.supersedes.iter().filter_map(|id| known.get(id)?.action.value(register));
+                let mut bases: Vec<Value> = bases.collect();
+                bases.sort();
+                bases.dedup();
+                let base = if bases.len() == 1 { bases.pop() } else { None };
+                let row = DraftRow {
+                    value,
+                    base,
+                    seen: outside(&op.supersedes),
+                    witness: outside(&op.witness),
+                    creators: outside(&op.after),
+                    order,
+                };
+                entity.rows.insert(register, row);
+            }
+        }
+        Self { patch, entities }
+    }
+}
+
+/// What freed the name that a creation takes: a write of the same draft, or one in the set.
+fn own_or_outside(op: &Op, patch: PatchId, own: &BTreeMap<OpId, &Op>) -> Vec<Seen> {
+    let seen = op.after.iter().map(|id| match own.get(id) {
+        Some(made) => Seen::Draft {
+            patch,
+            entity: made.entity,
+            register: Register::Location,
+            value: made.action.value(Register::Location).unwrap_or(Value::Location(None)),
+            under: made.supersedes.iter().filter(|id| !own.contains_key(id)).copied().collect(),
+        },
+        None => Seen::Op(*id),
+    });
+    seen.collect()
+}
+
 /// An op that a draft makes now.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Made {
@@ -727,6 +781,24 @@ mod tests {
         (moved.value, moved.shown) = (Value::Location(None), &shown);
         stack.write(0, &moved)?;
         assert!(stack.ops(0).is_empty(), "created and deleted in one draft: nothing");
+        Ok(())
+    }
+
+    #[test]
+    fn a_revision_taken_back_makes_the_same_ops() -> TestResult {
+        let mut stack = stack()?;
+        edit(&mut stack, 0, content(2), &[Head { op: real(1), value: content(1) }])?;
+        stack.create(
+            0,
+            ("Acme.Shop.total".parse()?, 0),
+            &[real(9)],
+            (DefHash::from_bytes([1; 32]), Visibility::Public),
+        )?;
+        let ops: Vec<Op> = stack.ops(0).into_iter().map(|made| made.op.clone()).collect();
+        let base = Op::new(entity(), Action::UpdateName { old: None, new: DefHash::from_bytes([1; 32]) });
+        let known = BTreeMap::from([(real(1), base)]);
+        let again = Stack::new(vec![Draft::of_ops(LOWER, &ops, &known)])?;
+        assert_eq!(again.ops(0).into_iter().map(|made| made.op.clone()).collect::<Vec<_>>(), ops);
         Ok(())
     }
 

@@ -116,7 +116,8 @@ impl<'a> Candidates<'a> {
         };
         let Some(body) = RevisionOps::new(envelope) else { return Ok(()) };
         // A fact may name what it likes; only a revision of the very patch is one.
-        if body.revision().is_none_or(|revision| revision.patch != patch) || is_rejected(self.read, &patch, &revision)? {
+        if body.revision().is_none_or(|revision| revision.patch != patch) || is_rejected(self.read, &patch, &revision)?
+        {
             return Ok(());
         }
         if let Some(reason) = refused {
@@ -249,7 +250,8 @@ impl<'a> Candidates<'a> {
             blamed.extend(self.carriers.get(&head.op).into_iter().flatten());
         }
         if conflict.heads.is_empty() {
-            let writes = |candidate: &Candidate| candidate.ops.iter().any(|(_, op)| conflict.entities.contains(&op.entity));
+            let writes =
+                |candidate: &Candidate| candidate.ops.iter().any(|(_, op)| conflict.entities.contains(&op.entity));
             let writing = self.open.iter().enumerate().filter(|(_, candidate)| writes(candidate));
             blamed.extend(writing.map(|(at, _)| at));
         }

@@ -82,7 +82,11 @@ pub fn is_withdrawn(read: &dyn ProjectionRead, patch: &PatchId, revision: &Revis
 }
 
 /// Whether this instance's verdict on a revision is no: of concurrent verdicts the stricter counts.
-pub(crate) fn is_rejected(read: &dyn ProjectionRead, patch: &PatchId, revision: &RevisionId) -> Result<bool, ReadError> {
+pub(crate) fn is_rejected(
+    read: &dyn ProjectionRead,
+    patch: &PatchId,
+    revision: &RevisionId,
+) -> Result<bool, ReadError> {
     let own = read.own_channel();
     let mut verdicts = Vec::new();
     for fact in read.patch_facts(patch)? {

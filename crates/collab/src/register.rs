@@ -41,9 +41,8 @@ pub fn evaluate<'o>(ops: impl IntoIterator<Item = (OpId, &'o Op)>) -> Option<Ent
         (graphs.get(&Register::Deprecation), state.registers.get(&Register::Deprecation))
     {
         let heads = content_heads(&state);
-        state.edited_while_deprecated = concurrent_edits(graph, deprecation, content, &heads, |value| {
-            matches!(value, Value::Deprecation(Some(_)))
-        });
+        state.edited_while_deprecated =
+            concurrent_edits(graph, deprecation, content, &heads, |value| matches!(value, Value::Deprecation(Some(_))));
     }
     if let (Some(graph), Some(location)) = (graphs.get(&Register::Location), state.registers.get(&Register::Location)) {
         let heads = content_heads(&state);

@@ -102,7 +102,8 @@ impl Fingerprint {
     /// The hex form of count and sum hashed together: what people compare by eye.
     #[must_use]
     pub fn short(&self) -> String {
-        let digest = dm_model::codec::hash(dm_model::codec::Domain::SetElement, 1, &[&self.count.to_be_bytes(), &self.sum]);
+        let digest =
+            dm_model::codec::hash(dm_model::codec::Domain::SetElement, 1, &[&self.count.to_be_bytes(), &self.sum]);
         digest.iter().take(8).map(|byte| format!("{byte:02x}")).collect()
     }
 }

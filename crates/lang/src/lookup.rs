@@ -51,11 +51,19 @@ pub(crate) struct Lookup<'s, S: Scope + ?Sized> {
     cache: FxHashMap<Box<str>, [Option<Found>; 4]>,
     path: String,
     entries: Vec<Entry>,
+    suggested: FxHashMap<Box<str>, Vec<String>>,
 }
 
 impl<'s, S: Scope + ?Sized> Lookup<'s, S> {
     pub(crate) fn new(scope: &'s S, module_path: &'s str) -> Self {
-        Self { scope, module_path, cache: FxHashMap::default(), path: String::new(), entries: Vec::new() }
+        Self {
+            scope,
+            module_path,
+            cache: FxHashMap::default(),
+            path: String::new(),
+            entries: Vec::new(),
+            suggested: FxHashMap::default(),
+        }
     }
 
     /// The module looked from.
@@ -174,9 +182,17 @@ impl<'s, S: Scope + ?Sized> Lookup<'s, S> {
         None
     }
 
-    /// Spellings near a name that means nothing, best first.
-    pub(crate) fn suggest(&self, spelling: &str) -> Vec<String> {
-        suggest(self.scope, self.module_path, spelling)
+    /// Spellings near a name that means nothing, best first; for the first few such names only.
+    pub(crate) fn suggest(&mut self, spelling: &str) -> Vec<String> {
+        if let Some(known) = self.suggested.get(spelling) {
+            return known.clone();
+        }
+        if self.suggested.len() >= SUGGESTED_NAMES_MAX {
+            return Vec::new();
+        }
+        let near = suggest(self.scope, self.module_path, spelling);
+        self.suggested.insert(spelling.into(), near.clone());
+        near
     }
 }
 
@@ -187,6 +203,9 @@ pub(crate) const RESULT: &str = "Darklang.Stdlib.Result.Result";
 /// What the `@` operator calls.
 pub(crate) const APPEND: &str = "Darklang.Stdlib.List.append";
 
+/// Of so many different unknown names of a module is asked what they may mean; a tree without its standard library has
+/// thousands.
+const SUGGESTED_NAMES_MAX: usize = 8;
 /// Most suggestions for one name.
 const SUGGESTIONS_MAX: usize = 3;
 
@@ -227,7 +246,8 @@ fn well_formed(spelling: &str, wanted: Wanted) -> Option<Option<(&str, u32)>> {
     Some(suffix.and_then(|(stem, digits)| Some((stem, digits.parse().ok()?))).filter(|(stem, _)| !stem.ends_with('.')))
 }
 
-fn suggest<S: Scope + ?Sized>(scope: &S, module_path: &str, spelling: &str) -> Vec<String> {
+/// Spellings that may be meant by a name that means nothing in a module, best first.
+pub fn suggest<S: Scope + ?Sized>(scope: &S, module_path: &str, spelling: &str) -> Vec<String> {
     let name = spelling::last(spelling);
     let mut near: Vec<(usize, String)> = Vec::new();
     for path in scope.locations_named(name) {

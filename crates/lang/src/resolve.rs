@@ -50,7 +50,8 @@ pub struct NameProblem {
     pub kind: ProblemKind,
     /// Whether the reference kept the entity that the base text meant by this spelling.
     pub kept: Option<EntityId>,
-    /// Names that may have been meant, best first.
+    /// Names that may have been meant, best first. Only for the first few names of a module; [`crate::lookup::suggest`] tells for
+    /// any.
     pub suggestions: Vec<String>,
 }
 

@@ -151,6 +151,15 @@ impl ReadTx<'_> {
         rows.into_iter().map(|row| self.summary_of(row)).collect()
     }
 
+    /// The patches that have a counting revision, ascending.
+    ///
+    /// # Errors
+    /// The disk.
+    pub fn patch_ids(&self) -> Result<Vec<PatchId>, StoreError> {
+        let sql = "SELECT DISTINCT patch FROM patch_env WHERE kind = 1 ORDER BY patch";
+        self.rows(sql, [], |row| row.get(0).map(PatchId::from_bytes))
+    }
+
     /// All patches that have a revision, oldest first.
     ///
     /// # Errors

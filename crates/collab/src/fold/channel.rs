@@ -150,8 +150,7 @@ fn over_graph(read: &dyn ProjectionRead, channel: &InstanceId, new: Vec<Fact>) -
             (patch, membership)
         })
         .collect();
-    let mut leaves: Vec<EnvelopeId> =
-        leaves.iter().filter_map(|leaf| facts.get(*leaf)).map(|fact| fact.id).collect();
+    let mut leaves: Vec<EnvelopeId> = leaves.iter().filter_map(|leaf| facts.get(*leaf)).map(|fact| fact.id).collect();
     leaves.sort_unstable();
     Ok((leaves, membership))
 }
@@ -235,8 +234,7 @@ impl Graph {
         if here.is_empty() {
             return BTreeSet::from([None]);
         }
-        let replaced =
-            |write: usize| here.iter().any(|(other, _)| *other != write && self.reaches(*other, write));
+        let replaced = |write: usize| here.iter().any(|(other, _)| *other != write && self.reaches(*other, write));
         here.iter().filter(|(fact, _)| !replaced(*fact)).map(|(_, value)| *value).collect()
     }
 }

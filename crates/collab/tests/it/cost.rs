@@ -3,9 +3,7 @@
 use std::cell::Cell;
 use std::sync::Arc;
 
-use dm_collab::{
-    Batch, Effect, EntityState, Fingerprint, Membership, Need, Presence, ProjectionRead, ReadError, fold,
-};
+use dm_collab::{Batch, Effect, EntityState, Fingerprint, Membership, Need, Presence, ProjectionRead, ReadError, fold};
 use dm_model::{
     Body, DefHash, EntityId, Envelope, EnvelopeId, InstanceId, Kind, Location, Op, OpId, PatchId, RevisionId,
 };

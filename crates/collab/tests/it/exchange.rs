@@ -202,11 +202,7 @@ fn a_deletion_of_what_is_used_here_is_held() {
     people.scene.define(text("uses g"), &[entity("A.g")]);
     people.applied(1, 1, &[&f, &g]);
     people.settle();
-    let content = dm_collab::ContentHead {
-        hash: text("uses g"),
-        kind: dm_model::Kind::Fn,
-        uses: vec![entity("A.g")],
-    };
+    let content = dm_collab::ContentHead { hash: text("uses g"), kind: dm_model::Kind::Fn, uses: vec![entity("A.g")] };
     people.mains[0].receive(&dm_collab::Batch { envelopes: Vec::new(), content: vec![content] });
     people.applied(1, 2, &[&update("uses g", &[&f])]);
     people.applied(2, 3, &[&delete(&[&g], &[&g])]);
@@ -280,8 +276,13 @@ struct Act {
 }
 
 fn act() -> impl Strategy<Value = Act> {
-    (1..4u8, 0..4u8, 0..6u8, 0..3u8, prop::bool::weighted(0.3))
-        .prop_map(|(person, place, what, value, meet)| Act { person, place, what, value, meet })
+    (1..4u8, 0..4u8, 0..6u8, 0..3u8, prop::bool::weighted(0.3)).prop_map(|(person, place, what, value, meet)| Act {
+        person,
+        place,
+        what,
+        value,
+        meet,
+    })
 }
 
 /// The op that a person writes over what their main shows; none if there is nothing to write on.

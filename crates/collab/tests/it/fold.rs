@@ -9,9 +9,7 @@ use dm_model::{Body, EntityId, Op, OpId, Revision, RevisionId};
 use proptest::prelude::*;
 
 use crate::memory::Memory;
-use crate::scene::{
-    Scene, create, create_again, delete, deprecate, ids, keys, main_of, patch, rename, text, update,
-};
+use crate::scene::{Scene, create, create_again, delete, deprecate, ids, keys, main_of, patch, rename, text, update};
 
 pub fn all_at_once(scene: &Scene) -> Memory {
     let mut memory = Memory::new(main_of(1));
@@ -295,8 +293,7 @@ fn check_views(memory: &Memory) {
     }
     assert_eq!(memory.effective, effective.keys().copied().collect::<BTreeSet<_>>());
     for (id, revision) in &members {
-        let missing: Vec<OpId> =
-            revision.needs().into_iter().filter(|need| !effective.contains_key(need)).collect();
+        let missing: Vec<OpId> = revision.needs().into_iter().filter(|need| !effective.contains_key(need)).collect();
         let expected = if missing.is_empty() { Effect::Effective } else { Effect::Blocked(missing) };
         assert_eq!(memory.effect(id).unwrap(), expected);
     }

@@ -4,7 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use dm_collab::{
-    Batch, Effect, EntityState, Fingerprint, Membership, Need, Presence, ProjectionDelta, ProjectionRead, ReadError, fold,
+    Batch, Effect, EntityState, Fingerprint, Membership, Need, Presence, ProjectionDelta, ProjectionRead, ReadError,
+    fold,
 };
 use dm_model::{
     Body, DefHash, EntityId, Envelope, EnvelopeId, InstanceId, Kind, Location, Op, OpId, PatchId, RevisionId,

@@ -6,8 +6,7 @@ use std::sync::Arc;
 use dm_collab::{Batch, ContentHead};
 use dm_model::{
     Action, Apply, Body, DefHash, Deprecation, EntityId, Envelope, EnvelopeId, InstanceId, Keypair, Kind, Location, Op,
-    OpId, PatchId, Revision, RevisionId, Space, Timestamp, Unapply, Verdict, VerdictKind, Visibility,
-    entity_id,
+    OpId, PatchId, Revision, RevisionId, Space, Timestamp, Unapply, Verdict, VerdictKind, Visibility, entity_id,
 };
 
 pub fn location(path: &str) -> Location {

@@ -5,7 +5,9 @@ use std::sync::Arc;
 
 use dm_collab::conflict::{self, Conflict};
 use dm_collab::register::evaluate;
-use dm_collab::{ConflictKind, EntityState, Fingerprint, Layer, Overlay, ProjectionRead as _, SessionLayers, View, WayOut};
+use dm_collab::{
+    ConflictKind, EntityState, Fingerprint, Layer, Overlay, ProjectionRead as _, SessionLayers, View, WayOut,
+};
 use dm_model::{EntityId, Location, Op, OpId, Register, Value};
 use proptest::prelude::*;
 
