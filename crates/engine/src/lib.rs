@@ -1,1 +1,47 @@
-//! placeholder
+//! The use cases: the one API that every front end calls.
+//!
+//! A front end opens an [`Engine`], reads through a [`Snapshot`] (one moment of the store, through a session's view) and
+//! writes through a [`Transaction`] (all of it or nothing). What comes back are the plain shapes of [`report`].
+//!
+//! It holds no rule of merging (`dm-collab`) and no rule of the language (`dm-syntax`, `dm-lang`), writes no SQL
+//! (`dm-store`), and has no words for people beyond single sentences: those are the front ends'.
+//!
+//! Start reading at [`engine`], then [`snapshot`] and [`transaction`].
+
+mod conflicts;
+mod diff;
+pub mod engine;
+mod error;
+mod exchange;
+mod export;
+mod import;
+mod instance;
+mod keys;
+mod look;
+mod names;
+mod patches;
+pub mod report;
+mod save;
+mod scope;
+mod sessions;
+pub mod snapshot;
+mod sources;
+mod system;
+pub mod transaction;
+mod trust;
+mod workspace;
+
+pub use conflicts::Way;
+pub use dm_store::StoreError;
+pub use dm_syntax::render as render_diagnostic;
+pub use engine::{Engine, InitOptions, OpenOptions, STORE_FOLDER, SessionChoice, init};
+pub use error::{EngineError, NameError, TextProblem};
+pub use export::ExportRequest;
+pub use import::ImportRequest;
+pub use instance::RemoteRequest;
+pub use report::*;
+pub use save::{Base, Opened, SaveRequest};
+pub use snapshot::{Dependencies, SearchQuery, Snapshot};
+pub use sources::{SourceText, Sources, patch_module, read_sources};
+pub use system::{FixedSystem, RealSystem, System};
+pub use transaction::Transaction;

@@ -1,0 +1,467 @@
+//! Conflicts in words, and ways out of them.
+
+use std::collections::BTreeSet;
+
+use dm_collab::conflict::{Conflict, ConflictKind, of_channel};
+use dm_collab::draft::Edit;
+use dm_collab::exchange::Candidates;
+use dm_collab::patch::revision_body;
+use dm_collab::{Head, ProjectionRead as _};
+use dm_model::{DefHash, EntityId, Kind, Location, Register, Target, Value};
+
+use crate::error::EngineError;
+use crate::look::Look;
+use crate::patches;
+use crate::report::{Candidate, Change, ConflictSummary, Written};
+use crate::save;
+use crate::transaction::Transaction;
+use crate::trust;
+use crate::workspace::Workspace;
+
+/// A way out of a conflict.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Way {
+    /// What is in force here.
+    Ours,
+    /// What the other side wrote.
+    Theirs,
+    /// The candidate with this number or op id.
+    Take(String),
+    /// Another text.
+    Text(String),
+    /// Another place.
+    Rename(String),
+}
+
+/// The conflicts of main with all that is held for it, and of a session's view; by kind, then by id.
+pub(crate) fn listed(look: &Look<'_>) -> Result<Vec<Conflict>, EngineError> {
+    let tx = look.tx;
+    let trusted = trust::Trusted::load(tx)?;
+    let mut all = Candidates::of(tx, &|envelope| trusted.trusts(envelope))?.union()?.conflicts()?;
+    all.extend(of_channel(tx)?);
+    all.extend(look.view.conflicts()?);
+    all.sort_by_key(|conflict| (conflict.kind, conflict.id));
+    all.dedup_by_key(|conflict| conflict.id);
+    Ok(all)
+}
+
+/// What disagrees, in a sentence.
+pub(crate) fn sentence(look: &Look<'_>, conflict: &Conflict) -> Result<String, EngineError> {
+    let mut names = Vec::new();
+    for entity in &conflict.entities {
+        names.push(format!("`{}`", look.last_location(entity)?));
+    }
+    let first = names.first().cloned().unwrap_or_default();
+    let second = names.get(1).cloned().unwrap_or_default();
+    Ok(match conflict.kind {
+        ConflictKind::Content if content_kind(look, conflict)? == Some(Kind::Value) => {
+            format!("{first} was changed twice, to different values")
+        }
+        ConflictKind::Content => format!("{first} was edited twice, differently"),
+        ConflictKind::Move => {
+            let places: Vec<String> = conflict.heads.iter().map(|head| words(&head.value)).collect();
+            format!("{first} was moved twice: {}", places.join(" and "))
+        }
+        ConflictKind::Deprecation => format!("{first} was deprecated twice, differently"),
+        ConflictKind::Visibility => format!("{first} was given two visibilities"),
+        ConflictKind::Pin => format!("{first} was pinned to two versions of a dependency"),
+        ConflictKind::DeleteEdit => format!("{first} was deleted on one side and edited on the other"),
+        ConflictKind::DeprecationEdit => format!("{first} was deprecated on one side and edited on the other"),
+        ConflictKind::Collision => {
+            let place = conflict.location.as_ref().map(ToString::to_string).unwrap_or_default();
+            format!("{} different definitions are named `{place}`", conflict.entities.len())
+        }
+        ConflictKind::DeletedDependency => format!("{first} uses {second}, which was deleted"),
+        ConflictKind::Blocked => "a patch in main waits for what it needs".to_owned(),
+        ConflictKind::Disputed => "the facts of main disagree about a patch".to_owned(),
+    })
+}
+
+fn content_kind(look: &Look<'_>, conflict: &Conflict) -> Result<Option<Kind>, EngineError> {
+    for head in &conflict.heads {
+        if let Value::Content(hash) = &head.value {
+            return look.kind(hash);
+        }
+    }
+    Ok(None)
+}
+
+/// A register's value in words.
+pub(crate) fn words(value: &Value) -> String {
+    match value {
+        Value::Content(hash) => format!("definition {}", hash.short()),
+        Value::Location(Some(location)) => format!("to {location}"),
+        Value::Location(None) => "deleted".to_owned(),
+        Value::Visibility(visibility) => visibility.as_str().to_owned(),
+        Value::Deprecation(Some(deprecation)) => format!("deprecated: {}", deprecation.reason),
+        Value::Deprecation(None) => "not deprecated".to_owned(),
+        Value::Pin(Some(hash)) => format!("pinned to {}", hash.short()),
+        Value::Pin(None) => "not pinned".to_owned(),
+    }
+}
+
+/// A conflict for people and programs.
+pub(crate) fn summary(
+    look: &Look<'_>,
+    workspace: &Workspace,
+    conflict: &Conflict,
+    ids: &[String],
+) -> Result<ConflictSummary, EngineError> {
+    let mut candidates = Vec::new();
+    let ours = ours(look, conflict)?;
+    for (at, head) in conflict.heads.iter().enumerate() {
+        candidates.push(candidate(look, workspace, at, head, ours.contains(&head.op))?);
+    }
+    if conflict.kind == ConflictKind::Collision {
+        for (at, entity) in conflict.entities.iter().enumerate() {
+            candidates.push(collided(look, workspace, at, entity)?);
+        }
+    }
+    let mut locations = Vec::new();
+    for entity in &conflict.entities {
+        locations.push(look.last_location(entity)?);
+    }
+    let ancestor = match &conflict.ancestor {
+        Some(head) => Some(candidate(look, workspace, 0, head, true)?),
+        None => None,
+    };
+    let id = conflict.id.to_string();
+    let short = patches::short(&id, ids);
+    let ways = ways(conflict, &short, &locations);
+    Ok(ConflictSummary {
+        short,
+        id,
+        kind: conflict.kind.as_str().to_owned(),
+        locations,
+        sentence: sentence(look, conflict)?,
+        candidates,
+        ancestor,
+        self_resolving: false,
+        ways,
+    })
+}
+
+/// The heads that are this side's: the session's own, else those in effect in main.
+fn ours(look: &Look<'_>, conflict: &Conflict) -> Result<BTreeSet<dm_model::OpId>, EngineError> {
+    let mut own = BTreeSet::new();
+    let mut main = BTreeSet::new();
+    for head in &conflict.heads {
+        if look.view.place_of(&head.op)?.is_some() {
+            own.insert(head.op);
+        }
+        if look.tx.op_effective(&head.op)? {
+            main.insert(head.op);
+        }
+    }
+    let settled = own.is_empty() || own.len() == conflict.heads.len();
+    Ok(if settled { main } else { own })
+}
+
+fn candidate(
+    look: &Look<'_>,
+    workspace: &Workspace,
+    at: usize,
+    head: &Head,
+    ours: bool,
+) -> Result<Candidate, EngineError> {
+    let patch = match look.tx.carriers(&head.op)?.first() {
+        Some(revision) => revision_body(look.tx, revision)?.map(|body| body.patch),
+        None => {
+            workspace.stack.place_of(&head.op).and_then(|at| workspace.stack.drafts().get(at)).map(|draft| draft.patch)
+        }
+    };
+    let text = match &head.value {
+        Value::Content(hash) => Some(look.definition(hash)?.text),
+        _ => None,
+    };
+    Ok(Candidate {
+        number: at as u64 + 1,
+        op: head.op.to_string(),
+        patch: patch.map(|patch| patches::summary(look, workspace, &patch)).transpose()?,
+        value: words(&head.value),
+        text,
+        ours,
+    })
+}
+
+fn collided(look: &Look<'_>, workspace: &Workspace, at: usize, entity: &EntityId) -> Result<Candidate, EngineError> {
+    let ours = look.tx.entity(entity)?.is_some();
+    let creation = look.tx.entity_ops(entity)?.into_iter().next();
+    let patch = match &creation {
+        Some((op, _)) => match look.tx.carriers(op)?.first() {
+            Some(revision) => revision_body(look.tx, revision)?.map(|body| body.patch),
+            None => None,
+        },
+        None => None,
+    };
+    let content = look.tx.entity_ops(entity)?.into_iter().filter_map(|(_, op)| op.content()).next_back();
+    Ok(Candidate {
+        number: at as u64 + 1,
+        op: entity.to_string(),
+        patch: patch.map(|patch| patches::summary(look, workspace, &patch)).transpose()?,
+        value: format!("entity {}", entity.short()),
+        text: content.map(|hash| look.definition(&hash)).transpose()?.map(|definition| definition.text),
+        ours,
+    })
+}
+
+/// What can be typed.
+fn ways(conflict: &Conflict, short: &str, locations: &[String]) -> Vec<String> {
+    let resolve = |way: &str| format!("dm conflicts resolve {short} {way}");
+    let first = locations.first().map_or("NAME", String::as_str);
+    match conflict.kind {
+        ConflictKind::Content => {
+            vec![resolve("--ours"), resolve("--theirs"), resolve("--take NUMBER"), resolve("--edit")]
+        }
+        ConflictKind::Move => {
+            vec![resolve("--ours"), resolve("--theirs"), resolve("--take NUMBER"), resolve("--rename LOCATION")]
+        }
+        ConflictKind::Collision => vec![resolve("--rename LOCATION"), resolve("--ours"), resolve("--theirs")],
+        ConflictKind::DeletedDependency => vec![resolve("--rename LOCATION"), format!("dm edit {first}")],
+        ConflictKind::Blocked => vec!["dm pull".to_owned()],
+        ConflictKind::Disputed => vec!["dm patch apply PATCH".to_owned()],
+        _ => vec![resolve("--ours"), resolve("--theirs"), resolve("--take NUMBER")],
+    }
+}
+
+/// The conflict that an id, the start of one, or the name of a definition with just one conflict means.
+pub(crate) fn find(look: &Look<'_>, name: &str) -> Result<Conflict, EngineError> {
+    let all = listed(look)?;
+    let by_id: Vec<&Conflict> =
+        all.iter().filter(|conflict| name.len() >= 4 && conflict.id.to_string().starts_with(name)).collect();
+    if let [one] = by_id.as_slice() {
+        return Ok((*one).clone());
+    }
+    let mut by_name = Vec::new();
+    for conflict in &all {
+        for entity in &conflict.entities {
+            let location = look.last_location(entity)?;
+            if location == name || location.ends_with(&format!(".{name}")) {
+                by_name.push(conflict);
+                break;
+            }
+        }
+    }
+    match by_name.as_slice() {
+        [one] => Ok((*one).clone()),
+        _ => Err(EngineError::NoSuchConflict(name.to_owned())),
+    }
+}
+
+impl Transaction<'_> {
+    pub(crate) fn listed_conflicts(&self) -> Result<Vec<Conflict>, EngineError> {
+        listed(&self.look(None)?)
+    }
+
+    /// Settles a conflict in the draft in focus: one write over all that disagree.
+    ///
+    /// # Errors
+    /// If there is no such conflict, or the way does not fit it.
+    pub fn resolve(&mut self, name: &str, way: &Way, intent: Option<&str>) -> Result<Written, EngineError> {
+        let conflict = find(&self.look(None)?, name)?;
+        let (at, new_patch) = self.draft_for(intent)?;
+        let touched = match conflict.kind {
+            ConflictKind::Collision => self.resolve_collision(at, &conflict, way)?,
+            ConflictKind::DeletedDependency => self.restore(at, &conflict, way)?,
+            ConflictKind::DeleteEdit | ConflictKind::DeprecationEdit => self.resolve_beside(at, &conflict, way)?,
+            ConflictKind::Blocked | ConflictKind::Disputed => return Err(does_not_fit(way, &conflict)),
+            _ => self.resolve_register(at, &conflict, way)?,
+        };
+        let look = self.look(None)?;
+        let mut changes = Vec::new();
+        for entity in &touched {
+            changes.push(Change {
+                change: "resolve".to_owned(),
+                location: look.last_location(entity)?,
+                from: None,
+                kind: None,
+            });
+        }
+        drop(look);
+        self.written(at, new_patch, &touched, changes)
+    }
+
+    /// One register, several heads: one value over all of them.
+    fn resolve_register(&mut self, at: usize, conflict: &Conflict, way: &Way) -> Result<Vec<EntityId>, EngineError> {
+        let (Some(entity), Some(register)) = (conflict.entities.first().copied(), conflict.register) else {
+            return Err(does_not_fit(way, conflict));
+        };
+        let value = match (way, register) {
+            (Way::Text(text), Register::Content) => Value::Content(self.settled_text(at, entity, text)?),
+            (Way::Rename(place), Register::Location) => Value::Location(Some(place.parse()?)),
+            (Way::Ours | Way::Theirs | Way::Take(_), _) => self.chosen(conflict, way)?.value,
+            _ => return Err(does_not_fit(way, conflict)),
+        };
+        self.settle(at, entity, register, value, &conflict.heads)?;
+        Ok(vec![entity])
+    }
+
+    /// The head that a way means.
+    fn chosen(&self, conflict: &Conflict, way: &Way) -> Result<Head, EngineError> {
+        let look = self.look(None)?;
+        let ours = ours(&look, conflict)?;
+        let heads = conflict.heads.iter();
+        let fits: Vec<&Head> = match way {
+            Way::Ours => heads.filter(|head| ours.contains(&head.op)).collect(),
+            Way::Theirs => heads.filter(|head| !ours.contains(&head.op)).collect(),
+            Way::Take(name) => {
+                let number = name.parse::<usize>().ok().filter(|_| name.len() < 4);
+                let by_number = number.and_then(|number| conflict.heads.get(number.checked_sub(1)?));
+                match by_number {
+                    Some(head) => vec![head],
+                    None => heads.filter(|head| head.op.to_string().starts_with(name)).collect(),
+                }
+            }
+            Way::Text(_) | Way::Rename(_) => Vec::new(),
+        };
+        let (Some(first), true) = (fits.first(), fits.windows(2).all(|pair| pair[0].value == pair[1].value)) else {
+            return Err(does_not_fit(way, conflict));
+        };
+        Ok((*first).clone())
+    }
+
+    /// The definition that a resolution by hand is.
+    fn settled_text(&mut self, at: usize, entity: EntityId, text: &str) -> Result<DefHash, EngineError> {
+        let look = self.look(Some(at))?;
+        let location = look.last_location(&entity)?;
+        let source = save::read_declarations("resolution", text).map_err(|problem| EngineError::Text(vec![problem]))?;
+        let scope = crate::scope::ViewScope::new(&look);
+        let resolved = dm_lang::resolve_file(&source.parse, &source.declarations, &[], &scope);
+        scope.check()?;
+        let one = source
+            .declarations
+            .iter()
+            .zip(resolved)
+            .find(|(declaration, _)| declaration.location.as_str() == location || source.declarations.len() == 1);
+        let Some((declaration, resolved)) = one else {
+            return Err(EngineError::NoSuchName { name: location, similar: Vec::new() });
+        };
+        let definition = resolved.into_definition(declaration.kind, declaration.text.clone());
+        drop(look);
+        self.keep(&definition)
+    }
+
+    /// Writes a register over all these heads.
+    fn settle(
+        &mut self,
+        at: usize,
+        entity: EntityId,
+        register: Register,
+        value: Value,
+        heads: &[Head],
+    ) -> Result<(), EngineError> {
+        let look = self.look(Some(at))?;
+        let mut witness = look.view.witness(&entity, register)?;
+        if register != Register::Content {
+            // A conflict may be with what is held: that is seen too.
+            witness.extend(heads.iter().filter(|head| matches!(head.value, Value::Content(_))).map(|head| head.op));
+        }
+        let creators = look.view.creators(&entity)?;
+        let location = look.last_location(&entity)?;
+        drop(look);
+        let shown: Vec<Head> = heads
+            .iter()
+            .filter(|head| Register::of(&head.value, None) == Register::of(&value, None))
+            .cloned()
+            .collect();
+        let edit = Edit { entity, register, value, shown: &shown, witness: &witness, creators: &creators };
+        let location: Location = location.parse()?;
+        self.workspace.stack.write(at, &edit).map_err(|error| self.draft_error(error, &location))
+    }
+
+    /// Deleted or deprecated beside an edit: keep it, or set it aside having seen the edit.
+    fn resolve_beside(&mut self, at: usize, conflict: &Conflict, way: &Way) -> Result<Vec<EntityId>, EngineError> {
+        let Some(entity) = conflict.entities.first().copied() else { return Err(does_not_fit(way, conflict)) };
+        let chosen = self.chosen(conflict, way)?;
+        let deletion = conflict.kind == ConflictKind::DeleteEdit;
+        let register = if deletion { Register::Location } else { Register::Deprecation };
+        let aside = dm_collab::conflict::sets_aside(&chosen.value);
+        let value = match (aside, deletion) {
+            (true, _) => chosen.value,
+            (false, false) => Value::Deprecation(None),
+            (false, true) => Value::Location(Some(self.look(Some(at))?.last_location(&entity)?.parse()?)),
+        };
+        self.settle(at, entity, register, value, &conflict.heads)?;
+        Ok(vec![entity])
+    }
+
+    /// A definition in use whose name is gone gets one again.
+    fn restore(&mut self, at: usize, conflict: &Conflict, way: &Way) -> Result<Vec<EntityId>, EngineError> {
+        let (Way::Rename(place), Some(used)) = (way, conflict.entities.get(1).copied()) else {
+            return Err(does_not_fit(way, conflict));
+        };
+        let heads = self.look(Some(at))?.view.heads(&used, Register::Location)?;
+        self.settle(at, used, Register::Location, Value::Location(Some(place.parse()?)), &heads)?;
+        Ok(vec![used])
+    }
+
+    /// Several definitions at one name: another name for one, or one goes and those that used it use the other.
+    fn resolve_collision(&mut self, at: usize, conflict: &Conflict, way: &Way) -> Result<Vec<EntityId>, EngineError> {
+        let mut ours = Vec::new();
+        let mut theirs = Vec::new();
+        for entity in &conflict.entities {
+            let here = self.tx.entity(entity)?.is_some_and(|state| state.is_live());
+            if here { ours.push(*entity) } else { theirs.push(*entity) }
+        }
+        if theirs.is_empty() {
+            theirs = ours.split_off(1.min(ours.len()));
+        }
+        let ([kept], [other]) = (ours.as_slice(), theirs.as_slice()) else { return Err(does_not_fit(way, conflict)) };
+        let (kept, gone, place) = match way {
+            Way::Rename(place) => (*kept, *other, Some(place.parse::<Location>()?)),
+            Way::Ours => (*kept, *other, None),
+            Way::Theirs => (*other, *kept, None),
+            Way::Take(_) | Way::Text(_) => return Err(does_not_fit(way, conflict)),
+        };
+        let heads = self.union_heads(&gone)?;
+        let renamed = place.is_some();
+        self.settle(at, gone, Register::Location, Value::Location(place), &heads)?;
+        let mut touched = vec![gone];
+        if !renamed {
+            touched.extend(self.repoint(at, gone, kept)?);
+        }
+        Ok(touched)
+    }
+
+    /// The location heads of an entity that may be in a held patch only.
+    fn union_heads(&self, entity: &EntityId) -> Result<Vec<Head>, EngineError> {
+        let trusted = trust::Trusted::load(&self.tx)?;
+        let union = Candidates::of(&*self.tx, &|envelope| trusted.trusts(envelope))?.union()?;
+        let heads = union.heads(entity, Register::Location)?;
+        if heads.is_empty() { Ok(self.look(None)?.view.heads(entity, Register::Location)?) } else { Ok(heads) }
+    }
+
+    /// Those that used one entity use another from now on.
+    fn repoint(&mut self, at: usize, from: EntityId, to: EntityId) -> Result<Vec<EntityId>, EngineError> {
+        let look = self.look(Some(at))?;
+        let mut edits = Vec::new();
+        for user in look.view.dependents(&from)? {
+            let Some(found) = look.found(&user)? else { continue };
+            let mut definition = look.definition(&found.content)?;
+            for reference in &mut definition.references {
+                if reference.target == Target::Entity(from) {
+                    reference.target = Target::Entity(to);
+                }
+            }
+            edits.push((found, definition));
+        }
+        drop(look);
+        let mut touched = Vec::new();
+        for (found, definition) in edits {
+            self.update(at, &found, &definition, None)?;
+            touched.push(found.entity);
+        }
+        Ok(touched)
+    }
+}
+
+fn does_not_fit(way: &Way, conflict: &Conflict) -> EngineError {
+    let way = match way {
+        Way::Ours => "--ours".to_owned(),
+        Way::Theirs => "--theirs".to_owned(),
+        Way::Take(name) => format!("--take {name}"),
+        Way::Text(_) => "--edit".to_owned(),
+        Way::Rename(place) => format!("--rename {place}"),
+    };
+    EngineError::WayDoesNotFit { way, kind: conflict.kind.as_str() }
+}

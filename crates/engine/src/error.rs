@@ -1,0 +1,247 @@
+//! Why the engine could not do what was asked. Data, not words for people: each front end has one place for those.
+
+use std::path::PathBuf;
+
+use dm_collab::ReadError;
+use dm_model::{EnvelopeError, IdParseError, LocationError, PatchId};
+use dm_store::StoreError;
+use dm_syntax::Diagnostic;
+
+/// A syntax or name error in a text, with what is needed to show it.
+#[derive(Debug, Clone)]
+pub struct TextProblem {
+    /// The file, or `-`.
+    pub file: String,
+    /// The whole text.
+    pub text: String,
+    /// What is wrong in it.
+    pub diagnostics: Vec<Diagnostic>,
+}
+
+/// Why the engine could not do what was asked.
+#[derive(Debug, thiserror::Error)]
+pub enum EngineError {
+    /// No store from here upwards.
+    #[error("no store in {} or above it", .0.display())]
+    NoStore(PathBuf),
+    /// There is a store already.
+    #[error("{} holds a store already", .0.display())]
+    StoreExists(PathBuf),
+    /// The store failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The projection could not be read.
+    #[error(transparent)]
+    Read(#[from] ReadError),
+    /// A file or folder could not be read or written.
+    #[error("{}: {source}", path.display())]
+    File {
+        /// Which.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// A file is not UTF-8.
+    #[error("{}: not UTF-8 at byte {at}", path.display())]
+    NotUtf8 {
+        /// Which.
+        path: PathBuf,
+        /// The first byte that is not.
+        at: usize,
+    },
+    /// A path leads out of the folder that was given.
+    #[error("{} leads out of {}", path.display(), root.display())]
+    OutsideFolder {
+        /// The path.
+        path: PathBuf,
+        /// The folder.
+        root: PathBuf,
+    },
+    /// A folder without .dark files.
+    #[error("{} holds no .dark file", .0.display())]
+    NothingToImport(PathBuf),
+    /// Texts with errors.
+    #[error("{} of the texts have errors", .0.len())]
+    Text(Vec<TextProblem>),
+    /// Names that mean nothing or several things, in a text that is edited.
+    #[error("names that do not resolve")]
+    Names(Vec<NameError>),
+    /// No definition of that name.
+    #[error("there is no `{name}` in this view")]
+    NoSuchName {
+        /// What was asked for.
+        name: String,
+        /// Names like it.
+        similar: Vec<String>,
+    },
+    /// Several definitions of that name.
+    #[error("`{name}` may mean several definitions")]
+    AmbiguousName {
+        /// What was asked for.
+        name: String,
+        /// Their locations.
+        candidates: Vec<String>,
+    },
+    /// A text that is no location.
+    #[error(transparent)]
+    Location(#[from] LocationError),
+    /// A text that is no id.
+    #[error(transparent)]
+    Id(#[from] IdParseError),
+    /// A location that is in use.
+    #[error("`{location}` is taken")]
+    LocationTaken {
+        /// Which.
+        location: String,
+    },
+    /// A patch needs an intent.
+    #[error("a patch needs an intent")]
+    NoIntent,
+    /// No session of that name or id.
+    #[error("there is no session `{0}`")]
+    NoSuchSession(String),
+    /// Several sessions of that name or id, or several active ones and none named.
+    #[error("several sessions could be meant")]
+    AmbiguousSession(Vec<String>),
+    /// No patch of that id.
+    #[error("there is no patch `{0}`")]
+    NoSuchPatch(String),
+    /// Several patches with that start of an id.
+    #[error("`{prefix}` may mean several patches")]
+    AmbiguousPatch {
+        /// What was given.
+        prefix: String,
+        /// Their ids.
+        candidates: Vec<String>,
+    },
+    /// No patch in focus.
+    #[error("no patch is in focus")]
+    NoFocus,
+    /// The patch is in another state than the verb asks for.
+    #[error("patch {} is {found}, not {wanted}", .patch)]
+    WrongStatus {
+        /// Which.
+        patch: PatchId,
+        /// Its status.
+        found: &'static str,
+        /// The status that is asked for.
+        wanted: &'static str,
+    },
+    /// A draft has nothing in it.
+    #[error("patch {0} changes nothing")]
+    EmptyPatch(PatchId),
+    /// A draft stands on another draft.
+    #[error("patch {patch} stands on draft {below}")]
+    StandsOnDraft {
+        /// Which.
+        patch: PatchId,
+        /// The draft below.
+        below: PatchId,
+    },
+    /// Applying would bring conflicts into main.
+    #[error("patch {patch} conflicts with main")]
+    Conflicts {
+        /// Which.
+        patch: PatchId,
+        /// The ids of the conflicts.
+        conflicts: Vec<String>,
+    },
+    /// Applying needs what is not here.
+    #[error("patch {patch} needs {} ops that no patch here carries", missing.len())]
+    MissingNeeds {
+        /// Which.
+        patch: PatchId,
+        /// The ops.
+        missing: Vec<dm_model::OpId>,
+    },
+    /// No conflict with that id.
+    #[error("there is no conflict `{0}`")]
+    NoSuchConflict(String),
+    /// The way out does not fit the conflict.
+    #[error("{way} does not fit a {kind} conflict")]
+    WayDoesNotFit {
+        /// The way.
+        way: String,
+        /// The kind of conflict.
+        kind: &'static str,
+    },
+    /// The text in the editor was made from something that has changed since.
+    #[error("`{location}` changed while it was edited")]
+    Stale {
+        /// Which.
+        location: String,
+    },
+    /// A draft of the journal is damaged.
+    #[error("a draft is damaged: {0}")]
+    DamagedDraft(String),
+    /// A file is there and differs from what would be written.
+    #[error("{} is there and differs", .0.display())]
+    FileDiffers(PathBuf),
+    /// A definition that something names is not in the store.
+    #[error("definition {0} is not in the store")]
+    MissingContent(dm_model::DefHash),
+    /// An import would turn back what changed here.
+    #[error("{} definitions differ here without a common base", .0.len())]
+    WouldTurnBack(Vec<String>),
+    /// No remote of that name, or none at all.
+    #[error("there is no remote `{name}`")]
+    NoSuchRemote {
+        /// What was asked for; empty if none was named.
+        name: String,
+        /// Those there are.
+        known: Vec<String>,
+    },
+    /// A remote of that name is there.
+    #[error("a remote `{0}` is there already")]
+    RemoteExists(String),
+    /// A URL that cannot be one of a remote.
+    #[error("`{url}` is no URL of a remote: {why}")]
+    BadUrl {
+        /// What was given.
+        url: String,
+        /// What is wrong with it.
+        why: &'static str,
+    },
+    /// An author without a name.
+    #[error("no author's name")]
+    NoAuthor,
+    /// No trusted or seen key like that.
+    #[error("no key of `{author}` starts with `{key}`")]
+    NoSuchKey {
+        /// The author.
+        author: String,
+        /// What was given.
+        key: String,
+    },
+    /// A setting that there is none of.
+    #[error("there is no setting `{0}`")]
+    NoSuchSetting(String),
+    /// The key file is damaged, or belongs to another store.
+    #[error("the key in {} does not fit this store", .0.display())]
+    KeyMismatch(PathBuf),
+    /// An envelope that this program made or kept does not open: damage.
+    #[error(transparent)]
+    Envelope(#[from] EnvelopeError),
+    /// The operating system gave no randomness.
+    #[error("no randomness: {0}")]
+    NoRandomness(std::io::Error),
+}
+
+/// A name that does not resolve to exactly one thing.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NameError {
+    /// In which definition.
+    pub location: String,
+    /// The file, or `-`.
+    pub file: String,
+    /// Row in the file, from 1.
+    pub row: u32,
+    /// Column in the file in UTF-16 units, from 1.
+    pub column: u32,
+    /// The name as written.
+    pub spelling: String,
+    /// Why, in words.
+    pub reason: String,
+    /// What may have been meant.
+    pub suggestions: Vec<String>,
+}

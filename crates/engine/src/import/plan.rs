@@ -1,0 +1,479 @@
+//! What an import is to do, found out before anything is written.
+
+use std::borrow::Cow;
+use std::collections::{BTreeMap, BTreeSet};
+
+use dm_collab::Head;
+use dm_lang::{Bindings, Declaration, Entry as ScopeEntry, NameTable, Resolved, Scope as _, StoredTest};
+use dm_model::{DefHash, Definition, EntityId, Kind, Location, OpId, Register, Value, Visibility};
+use dm_store::{HashedDefinition, ImportBase};
+
+use super::ImportRequest;
+use crate::error::EngineError;
+use crate::look::Look;
+use crate::report::NameWarning;
+use crate::save::{Source, warning};
+use crate::scope::visibility_of;
+use crate::transaction::Transaction;
+
+/// One change of one entity.
+pub(super) struct Step {
+    pub entity: EntityId,
+    /// Where it is in the folder.
+    pub location: Location,
+    /// The definition that comes with it.
+    pub definition: Option<HashedDefinition>,
+    pub act: Act,
+}
+
+/// What a step writes.
+pub(super) enum Act {
+    Create {
+        generation: u32,
+        freed_by: Vec<OpId>,
+    },
+    Update {
+        shown: Vec<Head>,
+        witness: Vec<OpId>,
+        creators: Vec<OpId>,
+    },
+    /// To another place, or to none.
+    Move {
+        to: Option<Location>,
+        shown: Vec<Head>,
+        witness: Vec<OpId>,
+        creators: Vec<OpId>,
+    },
+}
+
+/// All that an import is to do.
+#[derive(Default)]
+pub(super) struct Plan {
+    pub steps: Vec<Step>,
+    pub kinds: BTreeMap<Kind, u64>,
+    pub unchanged: u64,
+    /// What an earlier import brought and is not in the folder any more.
+    pub gone: Vec<Location>,
+    /// What changed here since, while the folder's text did not.
+    pub kept: Vec<String>,
+    pub warnings: Vec<NameWarning>,
+    /// Base rows that are new or changed.
+    pub bases: Vec<ImportBase>,
+    /// Base rows that are no more.
+    pub forgotten: Vec<Location>,
+}
+
+/// What a declaration meets in the store.
+struct Met {
+    entity: EntityId,
+    content: DefHash,
+    definition: Definition,
+    base: Option<ImportBase>,
+}
+
+struct Planner<'a> {
+    look: &'a Look<'a>,
+    request: &'a ImportRequest<'a>,
+    /// All live names, and those that come.
+    table: NameTable,
+    bases: BTreeMap<Location, ImportBase>,
+    plan: Plan,
+    turned_back: Vec<String>,
+}
+
+impl Transaction<'_> {
+    pub(super) fn plan_import(&self, request: &ImportRequest<'_>) -> Result<Plan, EngineError> {
+        let look = self.look(None)?;
+        let root = request.sources.root.to_string_lossy();
+        let bases = self.tx.import_bases(&root)?.into_iter().map(|base| (base.location.clone(), base)).collect();
+        let table = name_table(&look)?;
+        let mut planner =
+            Planner { look: &look, request, table, bases, plan: Plan::default(), turned_back: Vec::new() };
+        let sources = planner.settled_sources()?;
+        planner.run(&sources)?;
+        if !planner.turned_back.is_empty() {
+            return Err(EngineError::WouldTurnBack(planner.turned_back));
+        }
+        Ok(planner.plan)
+    }
+}
+
+/// All live names of a view, as the language wants them.
+pub(crate) fn name_table(look: &Look<'_>) -> Result<NameTable, EngineError> {
+    let mut table = NameTable::default();
+    let touched: BTreeSet<EntityId> = look.view.changed().map(|(entity, _)| *entity).collect();
+    for name in look.tx.live_names("")? {
+        if !touched.contains(&name.entity) {
+            let entry = ScopeEntry { entity: name.entity, kind: name.kind, visibility: name.visibility };
+            table.insert(&name.location, entry);
+        }
+    }
+    for entity in touched {
+        if let (Some(location), Some(entry)) = (look.location_of(&entity)?, look.scope_entry(&entity)?) {
+            table.insert(&location, entry);
+        }
+    }
+    Ok(table)
+}
+
+impl<'a> Planner<'a> {
+    /// The sources with their tests named: those of a module that has stored tests take over their names.
+    fn settled_sources(&self) -> Result<Vec<Cow<'a, Source>>, EngineError> {
+        let mut sources: Vec<Cow<'a, Source>> = self.request.sources.texts.iter().map(Cow::Borrowed).collect();
+        let mut modules = BTreeSet::new();
+        for source in &sources {
+            let tests = source.declarations.iter().filter(|declaration| declaration.kind == Kind::Test);
+            modules.extend(tests.map(|declaration| declaration.location.module_path().to_owned()));
+        }
+        for module in modules {
+            let stored = self.look.tests_in(&module)?;
+            let stored: Vec<StoredTest<'_>> =
+                stored.iter().map(|(entity, name, text)| StoredTest { entity: *entity, name, text }).collect();
+            let tests: BTreeSet<EntityId> = stored.iter().map(|test| test.entity).collect();
+            let taken = |location: &Location| {
+                let mut there = Vec::new();
+                self.table.entries_at(location.as_str(), &mut there);
+                there.iter().any(|entry| !tests.contains(&entry.entity))
+            };
+            let mut declarations: Vec<&mut Declaration> = Vec::new();
+            for source in &mut sources {
+                if source.declarations.iter().any(|declaration| declaration.location.module_path() == module) {
+                    let of_module = source.to_mut().declarations.iter_mut();
+                    declarations.extend(of_module.filter(|declaration| declaration.location.module_path() == module));
+                }
+            }
+            dm_lang::settle_tests(&mut declarations, &stored, &taken);
+        }
+        Ok(sources)
+    }
+
+    fn run(&mut self, sources: &[Cow<'_, Source>]) -> Result<(), EngineError> {
+        let declared: BTreeSet<&Location> =
+            sources.iter().flat_map(|source| &source.declarations).map(|declaration| &declaration.location).collect();
+        let missing: Vec<ImportBase> =
+            self.bases.values().filter(|base| !declared.contains(&base.location)).cloned().collect();
+        let mut met: Vec<Vec<Option<Met>>> = Vec::new();
+        for source in sources {
+            met.push(self.meet(source)?);
+        }
+        let moved = self.find_moves(sources, &mut met, &missing)?;
+        self.announce(sources, &met)?;
+        let resolved = self.resolve(sources, &met);
+        for ((source, met), resolved) in sources.iter().zip(met).zip(resolved) {
+            for ((declaration, met), resolved) in source.declarations.iter().zip(met).zip(resolved) {
+                *self.plan.kinds.entry(declaration.kind).or_default() += 1;
+                self.judge(source, declaration, met, resolved)?;
+            }
+        }
+        for base in missing {
+            self.plan.forgotten.push(base.location.clone());
+            if !moved.contains(&base.entity) {
+                self.miss(&base)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// What each declaration of a source meets: the entity that the base knows by this place, wherever it is now, else what
+    /// stands there.
+    fn meet(&self, source: &Source) -> Result<Vec<Option<Met>>, EngineError> {
+        let mut met = Vec::new();
+        for declaration in &source.declarations {
+            let base = self.bases.get(&declaration.location);
+            let mut entity = None;
+            if let Some(base) = base
+                && self.look.state(&base.entity)?.is_some_and(|state| state.is_live())
+            {
+                entity = Some(base.entity);
+            }
+            if entity.is_none() {
+                let mut there = Vec::new();
+                self.table.entries_at(declaration.location.as_str(), &mut there);
+                entity = there.first().map(|entry| entry.entity);
+            }
+            met.push(match entity {
+                Some(entity) => self.met(entity, base.cloned())?,
+                None => None,
+            });
+        }
+        Ok(met)
+    }
+
+    fn met(&self, entity: EntityId, base: Option<ImportBase>) -> Result<Option<Met>, EngineError> {
+        let Some(content) = self.look.content(&entity)? else { return Ok(None) };
+        let definition = self.look.definition(&content)?;
+        let base = base.filter(|base| base.entity == entity);
+        Ok(Some(Met { entity, content, definition, base }))
+    }
+
+    /// Declarations at new places whose text is that of a definition that the folder no longer has elsewhere: it moved.
+    fn find_moves(
+        &mut self,
+        sources: &[Cow<'_, Source>],
+        met: &mut [Vec<Option<Met>>],
+        missing: &[ImportBase],
+    ) -> Result<BTreeSet<EntityId>, EngineError> {
+        let mut moved = BTreeSet::new();
+        if missing.is_empty() {
+            return Ok(moved);
+        }
+        let mut left: Vec<(ImportBase, Definition)> = Vec::new();
+        for base in missing {
+            if self.look.state(&base.entity)?.is_some_and(|state| state.is_live()) {
+                left.push((base.clone(), self.look.definition(&base.content)?));
+            }
+        }
+        for (source, met) in sources.iter().zip(met) {
+            for (declaration, met) in source.declarations.iter().zip(met) {
+                if met.is_some() {
+                    continue;
+                }
+                let fits = |(_, definition): &(ImportBase, Definition)| {
+                    definition.kind == declaration.kind
+                        && (definition.text == declaration.text
+                            || dm_lang::render(definition, &declaration.location, &self.table).text == declaration.text)
+                };
+                let Some(at) = left.iter().position(fits) else { continue };
+                let (base, _) = left.remove(at);
+                *met = self.met(base.entity, Some(base.clone()))?;
+                moved.insert(base.entity);
+                self.move_step(base.entity, Some(declaration.location.clone()))?;
+            }
+        }
+        Ok(moved)
+    }
+
+    /// Puts what comes into the table, so that everything in the folder resolves against everything in it.
+    fn announce(&mut self, sources: &[Cow<'_, Source>], met: &[Vec<Option<Met>>]) -> Result<(), EngineError> {
+        for (source, met) in sources.iter().zip(met) {
+            for (declaration, met) in source.declarations.iter().zip(met) {
+                let kind = declaration.kind;
+                let (entity, visibility) = match met {
+                    // What moved here since stays where it is here.
+                    Some(met) if met.base.as_ref().is_none_or(|base| base.location == declaration.location) => continue,
+                    Some(met) => {
+                        let state = self.look.state(&met.entity)?;
+                        (met.entity, state.as_ref().map_or(Visibility::Public, visibility_of))
+                    }
+                    None => {
+                        let place = self.look.view.free_place(&declaration.location)?;
+                        let entity = dm_model::entity_id(&declaration.location, place.generation);
+                        (entity, Visibility::Public)
+                    }
+                };
+                self.table.insert(&declaration.location, ScopeEntry { entity, kind, visibility });
+            }
+        }
+        Ok(())
+    }
+
+    /// Resolves the names of all declarations that are new or read otherwise than stored, on all cores.
+    fn resolve(&self, sources: &[Cow<'_, Source>], met: &[Vec<Option<Met>>]) -> Vec<Vec<Option<Resolved>>> {
+        let table = &self.table;
+        let one = |source: &Source, met: &[Option<Met>]| -> Vec<Option<Resolved>> {
+            let wanted = |declaration: &Declaration, met: &Option<Met>| {
+                met.as_ref().is_none_or(|met| met.definition.text != declaration.text)
+            };
+            let mut chosen: Vec<Declaration> = Vec::new();
+            let mut bindings: Vec<Bindings> = Vec::new();
+            for (declaration, met) in source.declarations.iter().zip(met) {
+                if wanted(declaration, met) {
+                    bindings.push(met.as_ref().map(|met| Bindings::of_base(&met.definition)).unwrap_or_default());
+                    chosen.push(declaration.clone());
+                }
+            }
+            let mut resolved = dm_lang::resolve_file(&source.parse, &chosen, &bindings, table).into_iter();
+            let all = source.declarations.iter().zip(met);
+            all.map(|(declaration, met)| if wanted(declaration, met) { resolved.next() } else { None }).collect()
+        };
+        let workers = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+        let size = sources.len().div_ceil(workers).max(1);
+        std::thread::scope(|scope| {
+            let one = &one;
+            let chunks = sources.chunks(size).zip(met.chunks(size));
+            let running: Vec<_> = chunks
+                .map(|(sources, met)| {
+                    scope.spawn(move || -> Vec<_> {
+                        sources.iter().zip(met).map(|(source, met)| one(source, met)).collect()
+                    })
+                })
+                .collect();
+            // A panic of a worker is our bug, and goes on here.
+            running
+                .into_iter()
+                .flat_map(|worker| worker.join().unwrap_or_else(|bug| std::panic::resume_unwind(bug)))
+                .collect()
+        })
+    }
+
+    fn judge(
+        &mut self,
+        source: &Source,
+        declaration: &Declaration,
+        met: Option<Met>,
+        resolved: Option<Resolved>,
+    ) -> Result<(), EngineError> {
+        let Some(resolved) = resolved else {
+            if let Some(met) = met {
+                self.same_text(source, declaration, &met)?;
+            }
+            return Ok(());
+        };
+        let problems = resolved.problems.iter().filter(|problem| problem.kept.is_none());
+        let warnings: Vec<NameWarning> = problems.map(|problem| warning(source, declaration, problem)).collect();
+        let Some(met) = met else {
+            self.plan.warnings.extend(warnings);
+            let definition = resolved.into_definition(declaration.kind, declaration.text.clone());
+            return self.create_step(source, declaration, definition);
+        };
+        let rendering = dm_lang::render(&met.definition, &self.place_of(&met, declaration)?, &self.table).text;
+        let base_text = match &met.base {
+            Some(base) if base.content != met.content => Some(self.look.definition(&base.content)?.text),
+            Some(_) => Some(met.definition.text.clone()),
+            None => None,
+        };
+        if rendering == declaration.text {
+            self.keep_base(source, declaration, &met, met.content)?;
+            self.plan.unchanged += 1;
+            return Ok(());
+        }
+        if base_text.as_ref() == Some(&declaration.text) {
+            // The folder's text is that of the base: what changed, changed here.
+            self.plan.kept.push(declaration.location.to_string());
+            return Ok(());
+        }
+        if base_text.is_none() && !self.request.overwrite {
+            self.turned_back.push(declaration.location.to_string());
+            return Ok(());
+        }
+        self.plan.warnings.extend(warnings);
+        self.update_step(source, declaration, &met, resolved)
+    }
+
+    fn place_of(&self, met: &Met, declaration: &Declaration) -> Result<Location, EngineError> {
+        Ok(self.look.location_of(&met.entity)?.unwrap_or_else(|| declaration.location.clone()))
+    }
+
+    /// The folder's text is the stored one to the letter.
+    fn same_text(&mut self, source: &Source, declaration: &Declaration, met: &Met) -> Result<(), EngineError> {
+        self.plan.unchanged += 1;
+        self.keep_base(source, declaration, met, met.content)
+    }
+
+    /// Notes what the folder has, where that is news.
+    fn keep_base(
+        &mut self,
+        source: &Source,
+        declaration: &Declaration,
+        met: &Met,
+        content: DefHash,
+    ) -> Result<(), EngineError> {
+        let known = met.base.as_ref().is_some_and(|base| {
+            base.content == content && base.location == declaration.location && base.file == source.file
+        });
+        if known {
+            return Ok(());
+        }
+        let shown = self.look.view.shown(&met.entity, Register::Content)?;
+        self.plan.bases.push(ImportBase {
+            location: declaration.location.clone(),
+            entity: met.entity,
+            content,
+            heads: shown.into_iter().map(|head| head.op).collect(),
+            file: source.file.clone(),
+        });
+        Ok(())
+    }
+
+    fn create_step(
+        &mut self,
+        source: &Source,
+        declaration: &Declaration,
+        definition: Definition,
+    ) -> Result<(), EngineError> {
+        let place = self.look.view.free_place(&declaration.location)?;
+        let entity = dm_model::entity_id(&declaration.location, place.generation);
+        let definition = HashedDefinition::new(definition);
+        self.plan.bases.push(ImportBase {
+            location: declaration.location.clone(),
+            entity,
+            content: definition.hash(),
+            heads: Vec::new(),
+            file: source.file.clone(),
+        });
+        self.plan.steps.push(Step {
+            entity,
+            location: declaration.location.clone(),
+            definition: Some(definition),
+            act: Act::Create { generation: place.generation, freed_by: place.freed_by },
+        });
+        Ok(())
+    }
+
+    fn update_step(
+        &mut self,
+        source: &Source,
+        declaration: &Declaration,
+        met: &Met,
+        resolved: Resolved,
+    ) -> Result<(), EngineError> {
+        let definition = HashedDefinition::new(resolved.into_definition(declaration.kind, declaration.text.clone()));
+        let shown = match &met.base {
+            // Both sides changed it: the folder's text was made from the base, not from what is here now.
+            Some(base) if base.content != met.content && !self.request.overwrite => {
+                let value = Value::Content(base.content);
+                base.heads.iter().map(|op| Head { op: *op, value: value.clone() }).collect()
+            }
+            _ => self.look.view.shown(&met.entity, Register::Content)?,
+        };
+        self.plan.bases.push(ImportBase {
+            location: declaration.location.clone(),
+            entity: met.entity,
+            content: definition.hash(),
+            heads: Vec::new(),
+            file: source.file.clone(),
+        });
+        let witness = self.look.view.witness(&met.entity, Register::Content)?;
+        let creators = self.look.view.creators(&met.entity)?;
+        self.plan.steps.push(Step {
+            entity: met.entity,
+            location: declaration.location.clone(),
+            definition: Some(definition),
+            act: Act::Update { shown, witness, creators },
+        });
+        Ok(())
+    }
+
+    fn move_step(&mut self, entity: EntityId, to: Option<Location>) -> Result<(), EngineError> {
+        let Some(from) = self.look.location_of(&entity)? else { return Ok(()) };
+        if to.as_ref() == Some(&from) {
+            return Ok(());
+        }
+        let shown = self.look.view.shown(&entity, Register::Location)?;
+        let witness = self.look.view.witness(&entity, Register::Location)?;
+        let creators = self.look.view.creators(&entity)?;
+        let location = to.clone().unwrap_or(from);
+        self.plan.steps.push(Step {
+            entity,
+            location,
+            definition: None,
+            act: Act::Move { to, shown, witness, creators },
+        });
+        Ok(())
+    }
+
+    /// What an earlier import brought is not in the folder any more.
+    fn miss(&mut self, base: &ImportBase) -> Result<(), EngineError> {
+        let Some(state) = self.look.state(&base.entity)? else { return Ok(()) };
+        if !state.is_live() {
+            return Ok(());
+        }
+        self.plan.gone.push(base.location.clone());
+        if self.request.prune {
+            return self.move_step(base.entity, None);
+        }
+        // Not deleted, so the next import is told of it again.
+        self.plan.forgotten.retain(|location| *location != base.location);
+        Ok(())
+    }
+}

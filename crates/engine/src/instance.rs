@@ -1,0 +1,186 @@
+//! What belongs to the store itself: remotes, tokens, trust, settings, checks.
+
+use dm_model::codec::{Domain, hash};
+use dm_store::{AuthorKeyRecord, KeyState, Remedy, Remote, RemoteMode, Token};
+
+use crate::engine::Engine;
+use crate::error::EngineError;
+use crate::report::{FindingEntry, RebuildReport, Received, RemoteSummary, Setting, TokenReport, VerifyReport};
+use crate::snapshot::remote_summary;
+use crate::transaction::Transaction;
+
+/// The settings of a store, and what values each takes.
+const SETTINGS: [&str; 1] = ["author"];
+
+/// Longest time-out that is sensible: a day.
+const TIMEOUT_S_MAX: u64 = 86_400;
+
+/// A remote to be named.
+#[derive(Debug, Clone)]
+pub struct RemoteRequest {
+    /// Its name here.
+    pub name: String,
+    /// Its URL.
+    pub url: String,
+    /// The key it asks for.
+    pub token: Option<String>,
+    /// Seconds to wait for an answer.
+    pub timeout_s: u64,
+}
+
+/// What a token is kept as: only its hash, so that a copied store gives no access.
+#[must_use]
+pub(crate) fn token_hash(token: &str) -> [u8; 32] {
+    hash(Domain::SetElement, 2, &[token.as_bytes()])
+}
+
+impl Transaction<'_> {
+    /// Names a remote.
+    ///
+    /// # Errors
+    /// If there is one of that name, or the URL is none.
+    pub fn remote_add(&mut self, request: &RemoteRequest) -> Result<RemoteSummary, EngineError> {
+        let name = request.name.trim();
+        let url = request.url.trim().trim_end_matches('/');
+        let bad = |why| EngineError::BadUrl { url: url.to_owned(), why };
+        let rest = url.strip_prefix("http://").or_else(|| url.strip_prefix("https://"));
+        match rest {
+            None => return Err(bad("it begins with neither http:// nor https://")),
+            Some(rest) if rest.is_empty() || rest.starts_with('/') => return Err(bad("it names no host")),
+            Some(_) => {}
+        }
+        if name.is_empty() || request.timeout_s == 0 || request.timeout_s > TIMEOUT_S_MAX {
+            return Err(bad("a remote has a name and a time-out of 1 to 86400 seconds"));
+        }
+        if self.tx.remote(name)?.is_some() {
+            return Err(EngineError::RemoteExists(name.to_owned()));
+        }
+        let remote = Remote {
+            name: name.to_owned(),
+            url: url.to_owned(),
+            token: request.token.clone(),
+            timeout_ms: request.timeout_s * 1000,
+            mode: RemoteMode::Manual,
+            last_sync: None,
+        };
+        self.tx.put_remote(&remote)?;
+        remote_summary(&self.tx, &remote)
+    }
+
+    /// Forgets a remote.
+    ///
+    /// # Errors
+    /// If there is none of that name.
+    pub fn remote_remove(&mut self, name: &str) -> Result<RemoteSummary, EngineError> {
+        let remote = remote_named(&self.tx, Some(name))?;
+        let summary = remote_summary(&self.tx, &remote)?;
+        self.tx.remove_remote(name)?;
+        Ok(summary)
+    }
+
+    /// Trusts another key of an author, and applies what was held for it alone.
+    ///
+    /// # Errors
+    /// If no key of that author starts so.
+    pub fn trust(&mut self, author: &str, key: &str) -> Result<Received, EngineError> {
+        let known = self.tx.keys_of(author)?;
+        let fits: Vec<&AuthorKeyRecord> =
+            known.iter().filter(|record| key.len() >= 8 && record.key.to_string().starts_with(key)).collect();
+        let [record] = fits.as_slice() else {
+            return Err(EngineError::NoSuchKey { author: author.to_owned(), key: key.to_owned() });
+        };
+        self.tx.put_key(&AuthorKeyRecord { state: KeyState::Trusted, ..(*record).clone() })?;
+        self.settle_received(&[])
+    }
+
+    /// Makes a key that whoever exchanges with this store must show. From the first one on, everyone must.
+    ///
+    /// # Errors
+    /// If there is no randomness, or the store cannot be written.
+    pub fn create_token(&mut self, name: &str) -> Result<TokenReport, EngineError> {
+        let secret = self.engine.system().random().map_err(EngineError::NoRandomness)?;
+        let hex: String = secret.iter().map(|byte| format!("{byte:02x}")).collect();
+        let token = format!("dm_{hex}");
+        let now = self.engine.system().now();
+        self.tx.put_token(&Token {
+            name: name.to_owned(),
+            hash: token_hash(&token),
+            created_at: now,
+            expires_at: None,
+        })?;
+        Ok(TokenReport { name: name.to_owned(), token, dry_run: self.dry_run })
+    }
+
+    /// Writes a setting of this store.
+    ///
+    /// # Errors
+    /// If there is no such setting.
+    pub fn set_setting(&mut self, key: &str, value: &str) -> Result<Setting, EngineError> {
+        if !SETTINGS.contains(&key) {
+            return Err(EngineError::NoSuchSetting(key.to_owned()));
+        }
+        if value.trim().is_empty() {
+            return Err(EngineError::NoAuthor);
+        }
+        self.tx.put_setting(key, Some(value.trim()))?;
+        Ok(Setting { key: key.to_owned(), value: value.trim().to_owned(), source: "store".to_owned() })
+    }
+}
+
+/// The remote of a name; the only one, if none is named.
+pub(crate) fn remote_named(tx: &dm_store::ReadTx<'_>, name: Option<&str>) -> Result<Remote, EngineError> {
+    let all = tx.remotes()?;
+    let found = match name {
+        Some(name) => all.iter().find(|remote| remote.name == name),
+        None if all.len() == 1 => all.first(),
+        None => None,
+    };
+    found.cloned().ok_or_else(|| EngineError::NoSuchRemote {
+        name: name.unwrap_or_default().to_owned(),
+        known: all.into_iter().map(|remote| remote.name).collect(),
+    })
+}
+
+impl Engine {
+    /// Checks every hash, signature and projection of the store.
+    ///
+    /// # Errors
+    /// If the store cannot be read at all; damage is a finding.
+    pub fn verify(&self) -> Result<VerifyReport, EngineError> {
+        let tx = self.store().read()?;
+        let findings = tx.verify();
+        let counts = tx.counts()?;
+        let findings = findings.into_iter().map(|finding| FindingEntry {
+            what: finding.what,
+            place: format!("{} {}", finding.table, finding.row),
+            next: remedy(&finding.remedy).to_owned(),
+        });
+        Ok(VerifyReport { envelopes: counts.envelopes, definitions: counts.definitions, findings: findings.collect() })
+    }
+
+    /// Makes all projections anew from the log and the content.
+    ///
+    /// # Errors
+    /// If the log is damaged, or the store cannot be written.
+    pub fn rebuild(&self, dry_run: bool) -> Result<RebuildReport, EngineError> {
+        let mut tx = self.store().write()?;
+        let before = tx.dump_projections()?;
+        tx.rebuild()?;
+        let after = tx.dump_projections()?;
+        let differed = after.iter().filter(|(table, rows)| before.get(*table) != Some(*rows));
+        let differed = differed.map(|(table, _)| (*table).to_owned()).collect();
+        let view_fingerprint = dm_collab::ProjectionRead::view_fingerprint(&*tx)?.short();
+        if !dry_run {
+            tx.commit()?;
+        }
+        Ok(RebuildReport { dry_run, differed, view_fingerprint })
+    }
+}
+
+fn remedy(remedy: &Remedy) -> &'static str {
+    match remedy {
+        Remedy::Rebuild => "`dm rebuild` makes it anew from the log",
+        Remedy::FetchAgain => "`dm pull` from a remote that has it brings it again, into a store that lacks it",
+        Remedy::RestoreCopy => "restore the store from a copy, or pull into a new one",
+    }
+}

@@ -1,0 +1,267 @@
+//! One view and what is asked of it again and again: names, states, texts.
+
+use std::collections::BTreeSet;
+
+use dm_collab::view::View;
+use dm_collab::{EntityState, ProjectionRead as _};
+use dm_lang::Entry as ScopeEntry;
+use dm_model::{DefHash, Definition, EntityId, Kind, Location, Register, Value};
+use dm_store::ReadTx;
+
+use crate::error::EngineError;
+use crate::report::Entry;
+use crate::scope::{ViewScope, visibility_of};
+
+/// A view over a transaction.
+pub(crate) struct Look<'a> {
+    /// What it reads from.
+    pub tx: &'a ReadTx<'a>,
+    /// The view.
+    pub view: View<'a>,
+}
+
+/// A definition of a view with all that is asked about it together.
+pub(crate) struct Found {
+    pub entity: EntityId,
+    pub state: EntityState,
+    pub location: Location,
+    pub content: DefHash,
+}
+
+impl<'a> Look<'a> {
+    pub(crate) fn state(&self, entity: &EntityId) -> Result<Option<EntityState>, EngineError> {
+        Ok(self.view.entity(entity)?)
+    }
+
+    pub(crate) fn entities_at(&self, location: &Location) -> Result<Vec<EntityId>, EngineError> {
+        Ok(self.view.entities_at(location)?)
+    }
+
+    /// The content in force, the session's own where it disagrees with others.
+    pub(crate) fn content(&self, entity: &EntityId) -> Result<Option<DefHash>, EngineError> {
+        Ok(self.view.content(entity)?)
+    }
+
+    /// Where an entity is; of several places the one in force.
+    pub(crate) fn location_of(&self, entity: &EntityId) -> Result<Option<Location>, EngineError> {
+        let Some(state) = self.state(entity)? else { return Ok(None) };
+        if state.live.len() > 1
+            && let Some(Value::Location(Some(location))) = self.view.value(entity, Register::Location)?
+        {
+            return Ok(Some(location));
+        }
+        Ok(state.live.first().cloned())
+    }
+
+    /// Where an entity is, or was last, or was born: for words about it.
+    pub(crate) fn last_location(&self, entity: &EntityId) -> Result<String, EngineError> {
+        if let Some(location) = self.location_of(entity)? {
+            return Ok(location.to_string());
+        }
+        let mut born = None;
+        for (_, op) in self.tx.entity_ops(entity)? {
+            for register in op.action.registers() {
+                if let Some(Value::Location(Some(location))) = op.action.value(register) {
+                    born = Some(location.to_string());
+                }
+            }
+        }
+        Ok(born.unwrap_or_else(|| format!("entity {}", entity.short())))
+    }
+
+    pub(crate) fn definition(&self, hash: &DefHash) -> Result<Definition, EngineError> {
+        let found = self.tx.definition(hash)?;
+        found.ok_or_else(|| EngineError::MissingContent(*hash))
+    }
+
+    pub(crate) fn kind(&self, hash: &DefHash) -> Result<Option<Kind>, EngineError> {
+        Ok(self.tx.definition_head(hash)?.map(|(kind, _)| kind))
+    }
+
+    /// What the language is told of an entity.
+    pub(crate) fn scope_entry(&self, entity: &EntityId) -> Result<Option<ScopeEntry>, EngineError> {
+        let Some(state) = self.state(entity)? else { return Ok(None) };
+        let Some(content) = self.content(entity)? else { return Ok(None) };
+        let Some(kind) = self.kind(&content)? else { return Ok(None) };
+        Ok(Some(ScopeEntry { entity: *entity, kind, visibility: visibility_of(&state) }))
+    }
+
+    /// The definition that a name means: a location, or the end of one that is unique.
+    pub(crate) fn find(&self, name: &str) -> Result<Found, EngineError> {
+        let mut entities = match name.parse::<Location>() {
+            Ok(location) => self.entities_at(&location)?,
+            Err(_) => Vec::new(),
+        };
+        if entities.is_empty() {
+            let ending: BTreeSet<EntityId> = self.ending(name)?.into_iter().map(|(_, entity)| entity).collect();
+            entities = ending.into_iter().collect();
+        }
+        match entities.as_slice() {
+            [] => Err(EngineError::NoSuchName { name: name.to_owned(), similar: self.similar(name)? }),
+            [entity] => self
+                .found(entity)?
+                .ok_or_else(|| EngineError::NoSuchName { name: name.to_owned(), similar: Vec::new() }),
+            many => {
+                let mut candidates = Vec::new();
+                for entity in many.iter().take(20) {
+                    candidates.push(self.last_location(entity)?);
+                }
+                candidates.sort();
+                Err(EngineError::AmbiguousName { name: name.to_owned(), candidates })
+            }
+        }
+    }
+
+    /// A live entity with its place and content.
+    pub(crate) fn found(&self, entity: &EntityId) -> Result<Option<Found>, EngineError> {
+        let Some(state) = self.state(entity)? else { return Ok(None) };
+        let (Some(location), Some(content)) = (self.location_of(entity)?, self.content(entity)?) else {
+            return Ok(None);
+        };
+        Ok(Some(Found { entity: *entity, state, location, content }))
+    }
+
+    /// Live locations that are a text, or end in a dot and it.
+    fn ending(&self, name: &str) -> Result<Vec<(Location, EntityId)>, EngineError> {
+        let mut found = Vec::new();
+        let leaf = name.rsplit('.').next().unwrap_or(name);
+        let dotted = format!(".{name}");
+        for (location, entity) in self.named(leaf)? {
+            if location.as_str().ends_with(&dotted) {
+                found.push((location, entity));
+            }
+        }
+        Ok(found)
+    }
+
+    /// Live names whose last segment is this.
+    fn named(&self, leaf: &str) -> Result<Vec<(Location, EntityId)>, EngineError> {
+        let mut found = Vec::new();
+        let touched = self.touched();
+        for name in self.tx.names_ending(leaf)? {
+            if !touched.contains(&name.entity) {
+                found.push((name.location, name.entity));
+            }
+        }
+        for (location, entity) in self.overlay_names() {
+            if location.name() == leaf {
+                found.push((location, entity));
+            }
+        }
+        Ok(found)
+    }
+
+    fn touched(&self) -> BTreeSet<EntityId> {
+        self.view.changed().map(|(entity, _)| *entity).collect()
+    }
+
+    /// The live names of entities that the overlay touches.
+    fn overlay_names(&self) -> Vec<(Location, EntityId)> {
+        let changed = self.view.changed();
+        let names = changed.flat_map(|(entity, changed)| changed.after.live.iter().map(|at| (at.clone(), *entity)));
+        names.collect()
+    }
+
+    /// All live names below a module path, or all with none; by location.
+    pub(crate) fn names_below(&self, module: &str) -> Result<Vec<(Location, EntityId)>, EngineError> {
+        let mut names = Vec::new();
+        let touched = self.touched();
+        for name in self.tx.live_names(module)? {
+            if !touched.contains(&name.entity) {
+                names.push((name.location, name.entity));
+            }
+        }
+        let below = |location: &Location| {
+            module.is_empty() || location.as_str().strip_prefix(module).is_some_and(|rest| rest.starts_with('.'))
+        };
+        names.extend(self.overlay_names().into_iter().filter(|(location, _)| below(location)));
+        names.sort();
+        Ok(names)
+    }
+
+    pub(crate) fn locations_ending(&self, leaf: &str) -> Result<Vec<String>, EngineError> {
+        let mut found: Vec<String> = self.named(leaf)?.into_iter().map(|(location, _)| location.to_string()).collect();
+        found.sort();
+        found.truncate(24);
+        Ok(found)
+    }
+
+    /// Names directly in a module.
+    pub(crate) fn names_in(&self, module: &str) -> Result<Vec<String>, EngineError> {
+        let mut names: BTreeSet<String> = BTreeSet::new();
+        for (location, _) in self.names_below(module)? {
+            if location.module_path() == module {
+                names.insert(location.name().to_owned());
+            }
+        }
+        Ok(names.into_iter().collect())
+    }
+
+    /// Names like a text that names nothing.
+    fn similar(&self, name: &str) -> Result<Vec<String>, EngineError> {
+        let leaf = name.rsplit('.').next().unwrap_or(name);
+        let mut similar = self.locations_ending(leaf)?;
+        if similar.is_empty() && leaf.len() > 2 {
+            let hits = self.tx.search(&[leaf], 3)?;
+            similar.extend(hits.into_iter().map(|hit| hit.name.location.to_string()));
+        }
+        similar.truncate(3);
+        Ok(similar)
+    }
+
+    /// The tests directly in a module, with their names and renderings, in the order of writing.
+    pub(crate) fn tests_in(&self, module: &str) -> Result<Vec<(EntityId, String, String)>, EngineError> {
+        let mut tests = Vec::new();
+        for (location, entity) in self.names_below(module)? {
+            if location.module_path() != module {
+                continue;
+            }
+            let Some(content) = self.content(&entity)? else { continue };
+            if self.kind(&content)? == Some(Kind::Test) {
+                let text = self.render(&self.definition(&content)?, &location)?;
+                tests.push((entity, location.name().to_owned(), text));
+            }
+        }
+        Ok(tests)
+    }
+
+    /// The rendering of a definition at a location.
+    pub(crate) fn render(&self, definition: &Definition, at: &Location) -> Result<String, EngineError> {
+        let scope = ViewScope::new(self);
+        let text = dm_lang::render(definition, at, &scope).text.into_owned();
+        scope.check()?;
+        Ok(text)
+    }
+
+    /// The rendering of what an entity has in force.
+    pub(crate) fn text_of(&self, found: &Found) -> Result<String, EngineError> {
+        self.render(&self.definition(&found.content)?, &found.location)
+    }
+
+    /// A definition for a listing.
+    pub(crate) fn entry(&self, found: &Found) -> Result<Entry, EngineError> {
+        let definition = self.definition(&found.content)?;
+        let outline = dm_lang::outline(&definition.text);
+        let deprecated = match self.view.value(&found.entity, Register::Deprecation)? {
+            Some(Value::Deprecation(Some(deprecation))) => Some(deprecation.reason),
+            _ => None,
+        };
+        Ok(Entry {
+            location: found.location.to_string(),
+            kind: definition.kind.as_str().to_owned(),
+            entity: found.entity.to_string(),
+            hash: found.content.to_string(),
+            signature: outline.as_ref().map(|outline| outline.signature.clone()).unwrap_or_default(),
+            doc: outline.map(|outline| outline.doc).unwrap_or_default(),
+            deprecated,
+            visibility: visibility_of(&found.state).as_str().to_owned(),
+        })
+    }
+}
+
+/// What a search looks through besides a definition's location.
+pub(crate) fn summary(definition: &Definition) -> String {
+    dm_lang::outline(&definition.text)
+        .map(|outline| format!("{}\n{}", outline.signature, outline.doc))
+        .unwrap_or_default()
+}

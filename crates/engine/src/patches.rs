@@ -1,0 +1,457 @@
+//! Patches: listed, shown, made ready, taken back, applied.
+
+use std::collections::BTreeSet;
+
+use dm_collab::conflict::Conflict;
+use dm_collab::patch::{self, Status};
+use dm_collab::view::{Overlay, View};
+use dm_collab::{Membership, ProjectionRead, ReadError};
+use dm_model::{Body, Op, OpId, PatchId, Revision, RevisionId, Withdraw};
+use dm_store::ReadTx;
+
+use crate::error::EngineError;
+use crate::look::Look;
+use crate::report::{ApplyReport, PatchSummary};
+use crate::transaction::Transaction;
+use crate::workspace::Workspace;
+
+/// Fewest digits of a short id.
+const SHORT_DIGITS: usize = 6;
+
+/// The revision of a patch that is open or applied: the one in main, else the only latest one that is not withdrawn.
+pub(crate) fn open_revision(read: &dyn ProjectionRead, id: &PatchId) -> Result<Option<RevisionId>, ReadError> {
+    if let Membership::In(revision) = read.membership(&read.own_channel(), id)? {
+        return Ok(Some(revision));
+    }
+    match patch::latest(read, id)?.as_slice() {
+        [revision] if !patch::is_withdrawn(read, id, revision)? => Ok(Some(*revision)),
+        _ => Ok(None),
+    }
+}
+
+/// The shortest prefix of an id that is unique among others, 6 digits at least.
+pub(crate) fn short(id: &str, others: &[String]) -> String {
+    let shared = |other: &String| id.bytes().zip(other.bytes()).take_while(|(left, right)| left == right).count();
+    let longest = others.iter().filter(|other| *other != id).map(shared).max().unwrap_or(0);
+    id.chars().take((longest + 1).max(SHORT_DIGITS)).collect()
+}
+
+/// The patches of this store, those with revisions and drafts of all sessions, ascending.
+pub(crate) fn all_patches(tx: &ReadTx<'_>) -> Result<Vec<PatchId>, EngineError> {
+    let mut all: BTreeSet<PatchId> = tx.patch_ids()?.into_iter().collect();
+    all.extend(tx.draft_headers()?.into_iter().map(|header| header.patch));
+    Ok(all.into_iter().collect())
+}
+
+/// The patch that the start of an id means.
+pub(crate) fn find(tx: &ReadTx<'_>, prefix: &str) -> Result<PatchId, EngineError> {
+    let all = all_patches(tx)?;
+    let found: Vec<&PatchId> =
+        all.iter().filter(|patch| !prefix.is_empty() && patch.to_string().starts_with(prefix)).collect();
+    match found.as_slice() {
+        [] => Err(EngineError::NoSuchPatch(prefix.to_owned())),
+        [one] => Ok(**one),
+        many => Err(EngineError::AmbiguousPatch {
+            prefix: prefix.to_owned(),
+            candidates: many.iter().take(20).map(ToString::to_string).collect(),
+        }),
+    }
+}
+
+/// The patch named, else the focused one.
+pub(crate) fn find_or_focused(
+    tx: &ReadTx<'_>,
+    workspace: &Workspace,
+    prefix: Option<&str>,
+) -> Result<PatchId, EngineError> {
+    match prefix {
+        Some(prefix) => find(tx, prefix),
+        None => workspace.session.focused.ok_or(EngineError::NoFocus),
+    }
+}
+
+/// A patch on a line.
+pub(crate) fn summary(look: &Look<'_>, workspace: &Workspace, id: &PatchId) -> Result<PatchSummary, EngineError> {
+    let ids: Vec<String> = all_patches(look.tx)?.iter().map(ToString::to_string).collect();
+    summary_among(look, workspace, id, &ids)
+}
+
+/// As [`summary`], for many: the ids are those of [`all_patches`].
+pub(crate) fn summary_among(
+    look: &Look<'_>,
+    workspace: &Workspace,
+    id: &PatchId,
+    ids: &[String],
+) -> Result<PatchSummary, EngineError> {
+    let tx = look.tx;
+    let spelled = id.to_string();
+    let mut summary = PatchSummary {
+        short: short(&spelled, ids),
+        id: spelled,
+        intent: String::new(),
+        author: String::new(),
+        status: patch::status(tx, id)?.as_str().to_owned(),
+        session: session_of(tx, workspace, id)?,
+        focused: workspace.session.focused == Some(*id),
+        changes: 0,
+        created_at: 0,
+        updated_at: 0,
+        revision: None,
+        held: None,
+    };
+    let revision = match open_revision(tx, id)? {
+        Some(revision) => Some(revision),
+        None => patch::latest(tx, id)?.first().copied(),
+    };
+    if let Some(header) = tx.draft_header(id)? {
+        summary.status = Status::Draft.as_str().to_owned();
+        summary.intent = header.intent;
+        summary.author = header.author;
+        summary.created_at = header.created_at.as_ms();
+        summary.updated_at = header.updated_at.as_ms();
+        summary.changes = match workspace.stack.place(id) {
+            Some(at) => workspace.stack.ops(at).len() as u64,
+            None => tx.draft_size(id)?,
+        };
+    } else if let Some(revision) = revision
+        && let Some(facts) = tx.revision_summary(&revision)?
+    {
+        summary.intent = facts.intent;
+        summary.author = facts.author;
+        summary.created_at = facts.created_at.as_ms();
+        summary.updated_at = facts.authored_at.as_ms();
+        summary.changes = facts.ops;
+    }
+    summary.revision = revision.map(|revision| revision.to_string());
+    Ok(summary)
+}
+
+fn session_of(tx: &ReadTx<'_>, workspace: &Workspace, id: &PatchId) -> Result<Option<String>, EngineError> {
+    if workspace.session.patches.contains(id) {
+        return Ok(Some(workspace.session.name.clone()));
+    }
+    let sessions = tx.sessions()?;
+    Ok(sessions.into_iter().find(|session| session.patches.contains(id)).map(|session| session.name))
+}
+
+/// The conflicts that laying these revisions over main brings, and that main has not.
+pub(crate) fn new_conflicts(
+    read: &dyn ProjectionRead,
+    members: &[(PatchId, RevisionId)],
+) -> Result<Vec<Conflict>, EngineError> {
+    let mut overlay = Overlay::default();
+    for (_, revision) in members {
+        if let Some(body) = patch::revision_body(read, revision)? {
+            for op in body.ops {
+                overlay.add(op.id(), std::sync::Arc::new(op));
+            }
+        }
+    }
+    let known: BTreeSet<_> = View::main(read).conflicts()?.into_iter().map(|conflict| conflict.id).collect();
+    let view = View::over(read, overlay)?;
+    Ok(view.conflicts()?.into_iter().filter(|conflict| !known.contains(&conflict.id)).collect())
+}
+
+impl Transaction<'_> {
+    fn summary_of(&self, id: &PatchId) -> Result<PatchSummary, EngineError> {
+        let look = self.look(None)?;
+        summary(&look, &self.workspace, id)
+    }
+
+    /// Chooses the patch that edits go to.
+    ///
+    /// # Errors
+    /// If it is not one of this session's drafts.
+    pub fn focus(&mut self, prefix: &str) -> Result<PatchSummary, EngineError> {
+        let id = find(&self.tx, prefix)?;
+        if self.workspace.stack.place(&id).is_none() {
+            let found = patch::status(&*self.tx, &id)?.as_str();
+            return Err(EngineError::WrongStatus { patch: id, found, wanted: "a draft of this session" });
+        }
+        self.workspace.session.focused = Some(id);
+        self.save_session()?;
+        self.summary_of(&id)
+    }
+
+    /// Freezes a draft as a signed revision.
+    ///
+    /// # Errors
+    /// If it is no draft of this session, is empty, or stands on another draft.
+    pub fn ready(&mut self, prefix: Option<&str>) -> Result<PatchSummary, EngineError> {
+        let id = find_or_focused(&self.tx, &self.workspace, prefix)?;
+        self.make_ready(&id)?;
+        self.summary_of(&id)
+    }
+
+    fn make_ready(&mut self, id: &PatchId) -> Result<RevisionId, EngineError> {
+        let Some(at) = self.workspace.stack.place(id) else {
+            let found = patch::status(&*self.tx, id)?.as_str();
+            return Err(EngineError::WrongStatus { patch: *id, found, wanted: "a draft of this session" });
+        };
+        let Some(header) = self.workspace.header(id).cloned() else {
+            return Err(EngineError::NoSuchPatch(id.to_string()));
+        };
+        if self.workspace.stack.ops(at).is_empty() {
+            return Err(EngineError::EmptyPatch(*id));
+        }
+        let above: Vec<PatchId> = self.workspace.stack.drafts().iter().skip(at + 1).map(|draft| draft.patch).collect();
+        let ops = self.workspace.stack.ready(at).map_err(|error| draft_failure(error))?;
+        let revision = self.append_revision(id, &header, ops)?;
+        self.tx.remove_draft(id)?;
+        self.workspace.headers.retain(|header| header.patch != *id);
+        for patch in above {
+            let Some(place) = self.workspace.stack.place(&patch) else { continue };
+            let draft = self.workspace.stack.drafts().get(place);
+            let entities: Vec<_> = draft.into_iter().flat_map(|draft| draft.entities.keys().copied()).collect();
+            self.save_rows(place, &entities)?;
+        }
+        self.save_session()?;
+        Ok(revision)
+    }
+
+    pub(crate) fn append_revision(
+        &mut self,
+        id: &PatchId,
+        header: &dm_store::DraftHeader,
+        ops: Vec<Op>,
+    ) -> Result<RevisionId, EngineError> {
+        let revision = Revision {
+            patch: *id,
+            replaces: patch::latest(&*self.tx, id)?,
+            author: header.author.clone(),
+            intent: header.intent.clone(),
+            created_at: header.created_at,
+            depends: header.depends.clone(),
+            ops,
+        };
+        let ids = self.append(vec![Body::Revision(revision)])?;
+        ids.first().copied().ok_or(EngineError::EmptyPatch(*id))
+    }
+
+    /// Takes a ready patch back to draft.
+    ///
+    /// # Errors
+    /// If it is not ready, or not of this session.
+    pub fn draft(&mut self, prefix: Option<&str>) -> Result<PatchSummary, EngineError> {
+        let id = find_or_focused(&self.tx, &self.workspace, prefix)?;
+        let status = patch::status(&*self.tx, &id)?;
+        let wrong = |wanted| EngineError::WrongStatus { patch: id, found: status.as_str(), wanted };
+        if status != Status::Ready {
+            return Err(wrong("ready"));
+        }
+        if !self.workspace.session.patches.contains(&id) {
+            return Err(wrong("a patch of this session"));
+        }
+        let Some(revision) = open_revision(&*self.tx, &id)? else { return Err(wrong("ready")) };
+        let Some(body) = patch::revision_body(&*self.tx, &revision)? else { return Err(wrong("ready")) };
+        self.append(vec![Body::Withdraw(Withdraw { patch: id, revision })])?;
+        self.reopen_draft(&id, &body)?;
+        self.summary_of(&id)
+    }
+
+    /// Makes rows of a revision's ops again, at the patch's place in the session.
+    fn reopen_draft(&mut self, id: &PatchId, body: &Revision) -> Result<(), EngineError> {
+        let now = self.engine.system().now();
+        let header = dm_store::DraftHeader {
+            patch: *id,
+            session: self.workspace.session.id,
+            author: body.author.clone(),
+            intent: body.intent.clone(),
+            created_at: body.created_at,
+            updated_at: now,
+            depends: Vec::new(),
+            todos: Vec::new(),
+            tags: Vec::new(),
+        };
+        self.tx.put_draft_header(&header)?;
+        let mut values = std::collections::BTreeMap::new();
+        for op in &body.ops {
+            for need in &op.supersedes {
+                if let Some(found) = self.tx.op(need)? {
+                    values.insert(*need, (*found).clone());
+                }
+            }
+        }
+        let draft = dm_collab::draft::Draft::of_ops(*id, &body.ops, &values);
+        self.tx.put_draft(&draft)?;
+        self.workspace.session.focused = Some(*id);
+        self.save_session()?;
+        let choice = crate::engine::SessionChoice::Named(self.workspace.session.id.to_string());
+        self.workspace = Workspace::load(&self.tx, &choice, false)?;
+        Ok(())
+    }
+
+    /// Puts a patch into main, with all that it needs.
+    ///
+    /// # Errors
+    /// If something it needs is missing, or it conflicts with main and is not forced.
+    pub fn apply(&mut self, prefix: Option<&str>, force: bool) -> Result<ApplyReport, EngineError> {
+        let id = find_or_focused(&self.tx, &self.workspace, prefix)?;
+        let before: Vec<Conflict> = self.listed_conflicts()?;
+        self.ready_with_drafts_below(&id)?;
+        let status = patch::status(&*self.tx, &id)?;
+        if status == Status::Applied || status == Status::Rejected {
+            return Err(EngineError::WrongStatus { patch: id, found: status.as_str(), wanted: "ready" });
+        }
+        let Some(revision) = open_revision(&*self.tx, &id)? else {
+            return Err(EngineError::WrongStatus { patch: id, found: "draft or disputed", wanted: "ready" });
+        };
+        let group = patch::apply_group(&*self.tx, &[(id, revision)])?;
+        if !group.missing.is_empty() {
+            return Err(EngineError::MissingNeeds { patch: id, missing: group.missing });
+        }
+        let mut members = group.members;
+        let conflicts = new_conflicts(&*self.tx, &members)?;
+        let mut overridden = Vec::new();
+        if !conflicts.is_empty() {
+            if !force {
+                return Err(self.conflicts_error(&id, &conflicts)?);
+            }
+            let (member, words) = self.override_conflicts(&id, &members, &conflicts)?;
+            members.push(member);
+            overridden = words;
+        }
+        self.finish_apply(&members, overridden, &before)
+    }
+
+    /// A draft goes through Ready, and with it the drafts it stands on and those that create what it uses.
+    fn ready_with_drafts_below(&mut self, id: &PatchId) -> Result<(), EngineError> {
+        let mut order = vec![*id];
+        let mut seen = BTreeSet::new();
+        while let Some(next) = order.last().copied() {
+            let Some(at) = self.workspace.stack.place(&next) else {
+                order.pop();
+                continue;
+            };
+            if let Some(below) = self.workspace.stack.stands_on(at) {
+                order.push(below);
+                continue;
+            }
+            if seen.insert(next) {
+                order.extend(self.drafts_used_by(at)?);
+                continue;
+            }
+            self.make_ready(&next)?;
+            order.pop();
+        }
+        Ok(())
+    }
+
+    /// The drafts of this session that create what the draft at a place uses.
+    fn drafts_used_by(&self, at: usize) -> Result<Vec<PatchId>, EngineError> {
+        let mut used = BTreeSet::new();
+        for made in self.workspace.stack.ops(at) {
+            if let Some(content) = made.op.content() {
+                used.extend(self.tx.definition_head(&content)?.into_iter().flat_map(|(_, uses)| uses));
+            }
+        }
+        let drafts = self.workspace.stack.drafts().iter().enumerate().filter(|(place, _)| *place != at);
+        let creating = drafts.filter(|(_, draft)| {
+            draft.entities.iter().any(|(entity, rows)| rows.birth.is_some() && used.contains(entity))
+        });
+        Ok(creating.map(|(_, draft)| draft.patch).collect())
+    }
+
+    fn finish_apply(
+        &mut self,
+        members: &[(PatchId, RevisionId)],
+        overridden: Vec<String>,
+        before: &[Conflict],
+    ) -> Result<ApplyReport, EngineError> {
+        let forced = if overridden.is_empty() { String::new() } else { format!("overrides {}", overridden.join("; ")) };
+        let forced = forced.chars().take(dm_model::revision::INTENT_BYTES_MAX / 4).collect();
+        let fact = patch::apply_fact(&*self.tx, members, forced)?;
+        let ids = self.append(vec![Body::Apply(fact)])?;
+        if self.workspace.session.focused.is_some_and(|focused| members.iter().any(|(patch, _)| *patch == focused)) {
+            self.workspace.session.focused = None;
+        }
+        self.save_session()?;
+        let after: BTreeSet<_> = self.listed_conflicts()?.into_iter().map(|conflict| conflict.id).collect();
+        let look = self.look(None)?;
+        let mut settled = Vec::new();
+        for conflict in before.iter().filter(|conflict| !after.contains(&conflict.id)) {
+            settled.push(crate::conflicts::sentence(&look, conflict)?);
+        }
+        let mut applied = Vec::new();
+        for (patch, _) in members {
+            applied.push(summary(&look, &self.workspace, patch)?);
+        }
+        Ok(ApplyReport {
+            dry_run: self.dry_run,
+            applied,
+            overridden,
+            settled,
+            fact: ids.first().map(ToString::to_string),
+            view_fingerprint: self.tx.view_fingerprint()?.short(),
+        })
+    }
+
+    fn conflicts_error(&self, id: &PatchId, conflicts: &[Conflict]) -> Result<EngineError, EngineError> {
+        let look = self.look(None)?;
+        let mut words = Vec::new();
+        for conflict in conflicts {
+            words.push(format!("{} {}", conflict.id.short(), crate::conflicts::sentence(&look, conflict)?));
+        }
+        Ok(EngineError::Conflicts { patch: *id, conflicts: words })
+    }
+
+    /// A patch that settles conflicts the way the incoming patch has it; what it overrides stays in history.
+    fn override_conflicts(
+        &mut self,
+        id: &PatchId,
+        members: &[(PatchId, RevisionId)],
+        conflicts: &[Conflict],
+    ) -> Result<((PatchId, RevisionId), Vec<String>), EngineError> {
+        let mut incoming: BTreeSet<OpId> = BTreeSet::new();
+        let mut intent = String::new();
+        for (patch, revision) in members {
+            let Some(body) = patch::revision_body(&*self.tx, revision)? else { continue };
+            incoming.extend(body.ops.iter().map(Op::id));
+            if patch == id {
+                intent = body.intent;
+            }
+        }
+        let mut ops = Vec::new();
+        let mut words = Vec::new();
+        let look = self.look(None)?;
+        for conflict in conflicts {
+            let chosen = conflict.heads.iter().find(|head| incoming.contains(&head.op));
+            let Some(op) = chosen.and_then(|head| overriding(conflict, head)) else {
+                return Err(self.conflicts_error(id, std::slice::from_ref(conflict))?);
+            };
+            words.push(crate::conflicts::sentence(&look, conflict)?);
+            ops.push(op);
+        }
+        drop(look);
+        let now = self.engine.system().now();
+        let patch = crate::system::new_patch_id(self.engine.system()).map_err(EngineError::NoRandomness)?;
+        let header = dm_store::DraftHeader {
+            patch,
+            session: self.workspace.session.id,
+            author: self.author()?,
+            intent: format!("Override with: {intent}"),
+            created_at: now,
+            updated_at: now,
+            depends: Vec::new(),
+            todos: Vec::new(),
+            tags: Vec::new(),
+        };
+        let revision = self.append_revision(&patch, &header, ops)?;
+        Ok(((patch, revision), words))
+    }
+}
+
+/// The write that settles a contested register on one of its heads; none for other conflicts.
+fn overriding(conflict: &Conflict, head: &dm_collab::Head) -> Option<Op> {
+    let (entity, register) = (conflict.entities.first()?, conflict.register?);
+    let action = dm_model::Action::writing(register, head.value.clone(), None)?;
+    Some(Op::new(*entity, action).superseding(conflict.head_ops()))
+}
+
+pub(crate) fn draft_failure(error: dm_collab::draft::DraftError) -> EngineError {
+    use dm_collab::draft::DraftError;
+    match error {
+        DraftError::StandsOnDraft { patch, below } => EngineError::StandsOnDraft { patch, below },
+        other => EngineError::DamagedDraft(other.to_string()),
+    }
+}

@@ -1,0 +1,554 @@
+//! What the engine answers: plain data in the words of the design, the same for every front end.
+//!
+//! These shapes are what `--json` prints. Ids and hashes are lower-case hex, times are milliseconds since 1970 (UTC),
+//! locations are dotted. A field is added when there is more to say; none changes its meaning.
+
+use schemars::JsonSchema;
+use serde::Serialize;
+
+/// A store was made.
+#[derive(Debug, Clone, Serialize, JsonSchema)]
+pub struct InitReport {
+    /// The folder of the store (`.darkmatter`).
+    pub store: String,
+    /// The instance's id.
+    pub instance: String,
+    /// The instance's name, for people.
+    pub name: String,
+    /// The public key that signs here.
+    pub key: String,
+    /// Whose name patches bear.
+    pub author: String,
+    /// The current session.
+    pub session: String,
+    /// Whether nothing was made.
+    pub dry_run: bool,
+}
+
+/// A definition in a view.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct Entry {
+    /// Where it is.
+    pub location: String,
+    /// `fn`, `type`, `value` or `test`.
+    pub kind: String,
+    /// Its lasting identity.
+    pub entity: String,
+    /// The hash of what is written.
+    pub hash: String,
+    /// Its first line without the body.
+    pub signature: String,
+    /// Its doc comment; empty if there is none.
+    pub doc: String,
+    /// Why it should no longer be used, if so.
+    pub deprecated: Option<String>,
+    /// `public`, `internal` or `private`.
+    pub visibility: String,
+}
+
+/// A module and how much is in it, all levels together.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct ModuleEntry {
+    /// Dotted, owner first.
+    pub path: String,
+    /// Definitions in it and below.
+    pub definitions: u64,
+}
+
+/// What is in a module.
+#[derive(Debug, Clone, Serialize, JsonSchema)]
+pub struct Listing {
+    /// The module; empty for the top.
+    pub module: String,
+    /// Modules directly in it.
+    pub modules: Vec<ModuleEntry>,
+    /// Definitions directly in it, or all below where asked for.
+    pub definitions: Vec<Entry>,
+}
+
+/// A definition, shown.
+#[derive(Debug, Clone, Serialize, JsonSchema)]
+pub struct Shown {
+    /// What and where.
+    pub entry: Entry,
+    /// The rendering: its text with names as they resolve in this view.
+    pub text: String,
+    /// Who wrote what is in force, and why.
+    pub written_by: Option<PatchSummary>,
+    /// Conflicts that it is part of, by id.
+    pub conflicts: Vec<String>,
+    /// The base token of an edit: the writes that this text stands on.
+    pub base: Vec<String>,
+}
+
+/// A patch on a line.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct PatchSummary {
+    /// Its id.
+    pub id: String,
+    /// The shortest prefix of it that is unique here, 6 digits at least.
+    pub short: String,
+    /// Why, in words.
+    pub intent: String,
+    /// Whose work it is.
+    pub author: String,
+    /// `draft`, `ready`, `applied` or `rejected`.
+    pub status: String,
+    /// The session it belongs to, by name, if it is one of this store.
+    pub session: Option<String>,
+    /// Whether edits go to it.
+    pub focused: bool,
+    /// How many changes it makes.
+    pub changes: u64,
+    /// When it was begun.
+    pub created_at: i64,
+    /// When it was last changed or frozen.
+    pub updated_at: i64,
+    /// Its latest revision, once it has one.
+    pub revision: Option<String>,
+    /// Why main here does not apply it though another main did.
+    pub held: Option<String>,
+}
+
+/// One change of one name.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct Change {
+    /// `create`, `edit`, `move`, `delete`, `deprecate`, `undeprecate`, `visibility`, `pin`, `unpin` or `resolve`.
+    pub change: String,
+    /// Where it is, or was.
+    pub location: String,
+    /// Where it was, if it moved.
+    pub from: Option<String>,
+    /// Its kind, where it is known.
+    pub kind: Option<String>,
+}
+
+/// A name that does not resolve to exactly one thing, in a definition that was kept all the same.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct NameWarning {
+    /// In which definition.
+    pub location: String,
+    /// The file, or `-`.
+    pub file: String,
+    /// Row, from 1.
+    pub row: u32,
+    /// Column in UTF-16 units, from 1.
+    pub column: u32,
+    /// The name as written.
+    pub spelling: String,
+    /// Why, in words.
+    pub reason: String,
+    /// What may have been meant.
+    pub suggestions: Vec<String>,
+}
+
+/// What a writing verb wrote, or would write.
+#[derive(Debug, Clone, Serialize, JsonSchema)]
+pub struct Written {
+    /// Whether nothing was written.
+    pub dry_run: bool,
+    /// The patch written to; none if nothing changed.
+    pub patch: Option<PatchSummary>,
+    /// Whether the patch is new.
+    pub new_patch: bool,
+    /// The changes, in order.
+    pub changes: Vec<Change>,
+    /// Locations given that are as they were.
+    pub unchanged: Vec<String>,
+    /// Names that do not resolve.
+    pub warnings: Vec<NameWarning>,
+    /// What people should know besides.
+    pub notes: Vec<String>,
+}
+
+/// A file that an import did not take.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct SkippedFile {
+    /// Which, below the folder.
+    pub path: String,
+    /// Why.
+    pub reason: String,
+}
+
+/// How many definitions of each kind.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, JsonSchema)]
+pub struct KindCounts {
+    /// Functions.
+    pub functions: u64,
+    /// Types.
+    pub types: u64,
+    /// Values.
+    pub values: u64,
+    /// Tests.
+    pub tests: u64,
+}
+
+/// What an import did, or would do.
+#[derive(Debug, Clone, Serialize, JsonSchema)]
+pub struct ImportReport {
+    /// Whether nothing was written.
+    pub dry_run: bool,
+    /// Files read.
+    pub files: u64,
+    /// Files not taken.
+    pub skipped: Vec<SkippedFile>,
+    /// Definitions read.
+    pub definitions: KindCounts,
+    /// Definitions that are as they were.
+    pub unchanged: u64,
+    /// Patches made.
+    pub patches: Vec<PatchSummary>,
+    /// Whether they were applied to main.
+    pub applied: bool,
+    /// How many creations, edits, moves, deletions.
+    pub changes: Vec<ChangeCount>,
+    /// What an earlier import brought and is gone there now.
+    pub gone: Vec<String>,
+    /// What changed here since and stays so.
+    pub kept: Vec<String>,
+    /// Names that do not resolve.
+    pub unresolved: Vec<NameWarning>,
+}
+
+/// A number of changes of one kind.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct ChangeCount {
+    /// As in [`Change::change`].
+    pub change: String,
+    /// How many.
+    pub count: u64,
+}
+
+/// What an export wrote, or would write.
+#[derive(Debug, Clone, Serialize, JsonSchema)]
+pub struct ExportReport {
+    /// Whether nothing was written.
+    pub dry_run: bool,
+    /// The folder.
+    pub path: String,
+    /// Files written.
+    pub written: Vec<String>,
+    /// Files that were as they should be.
+    pub unchanged: u64,
+    /// Definitions in all of them.
+    pub definitions: KindCounts,
+}
+
+/// A session on a line.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct SessionSummary {
+    /// Its id.
+    pub id: String,
+    /// The shortest prefix of it that is unique here.
+    pub short: String,
+    /// Its name.
+    pub name: String,
+    /// What it is for; may be empty.
+    pub intent: String,
+    /// Whose it is.
+    pub owner: String,
+    /// `active`, `suspended` or `completed`.
+    pub state: String,
+    /// Whether it is the store's current one.
+    pub current: bool,
+    /// Its patches, lowest first.
+    pub patches: Vec<PatchSummary>,
+    /// When it began.
+    pub started_at: i64,
+    /// When it was last written to.
+    pub last_active_at: i64,
+}
+
+/// A remote and how things stand with it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct RemoteSummary {
+    /// Its name here.
+    pub name: String,
+    /// Its URL.
+    pub url: String,
+    /// Whether a key is shown to it.
+    pub has_token: bool,
+    /// Seconds to wait for an answer.
+    pub timeout_s: u64,
+    /// `manual`; other modes come later.
+    pub mode: String,
+    /// When it was last synced with.
+    pub last_sync_at: Option<i64>,
+    /// Envelopes here that it has not got yet.
+    pub waiting: u64,
+}
+
+/// A patch that another main applied and this one holds.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct HeldPatch {
+    /// The patch.
+    pub patch: PatchSummary,
+    /// Why, in words.
+    pub reason: String,
+    /// The conflicts that hold it, by id.
+    pub conflicts: Vec<String>,
+}
+
+/// How things stand.
+#[derive(Debug, Clone, Serialize, JsonSchema)]
+pub struct Status {
+    /// The session.
+    pub session: SessionSummary,
+    /// The patch in focus.
+    pub focused: Option<PatchSummary>,
+    /// What the session's drafts change.
+    pub changes: Vec<PatchChanges>,
+    /// Patches held back from main.
+    pub held: Vec<HeldPatch>,
+    /// Conflicts in the session's view and of what is held.
+    pub conflicts: Vec<ConflictSummary>,
+    /// Remotes.
+    pub remotes: Vec<RemoteSummary>,
+    /// Envelopes that wait for something they need.
+    pub pending: u64,
+    /// Definitions live in main.
+    pub definitions: u64,
+    /// The fingerprint of main's view: equal views, equal fingerprints.
+    pub view_fingerprint: String,
+}
+
+/// A patch and its changes.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct PatchChanges {
+    /// The patch.
+    pub patch: PatchSummary,
+    /// Its changes.
+    pub changes: Vec<Change>,
+}
+
+/// A definition before and after.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct DefinitionDiff {
+    /// What happened to it.
+    pub change: Change,
+    /// Its rendering before; none if it is new.
+    pub before: Option<String>,
+    /// Its rendering after; none if it is deleted.
+    pub after: Option<String>,
+    /// Both as a unified diff; empty if the text is the same.
+    pub unified: String,
+}
+
+/// A patch's source diff.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct PatchDiff {
+    /// The patch.
+    pub patch: PatchSummary,
+    /// Per definition.
+    pub definitions: Vec<DefinitionDiff>,
+}
+
+/// An op of a patch.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct OpEntry {
+    /// Its id; none for content (`AddContent`), which its hash names.
+    pub id: Option<String>,
+    /// `AddContent`, `CreateName`, `UpdateName`, `MoveName`, …
+    pub op: String,
+    /// Where the entity is.
+    pub location: String,
+    /// The entity.
+    pub entity: String,
+    /// What is written, in words.
+    pub value: String,
+    /// The ops replaced.
+    pub supersedes: Vec<String>,
+}
+
+/// A patch, shown.
+#[derive(Debug, Clone, Serialize, JsonSchema)]
+pub struct PatchShown {
+    /// The patch.
+    pub patch: PatchSummary,
+    /// Its revisions, oldest first.
+    pub revisions: Vec<String>,
+    /// Patches that it needs, by id.
+    pub needs: Vec<PatchSummary>,
+    /// Its ops.
+    pub ops: Vec<OpEntry>,
+    /// Its source diff.
+    pub definitions: Vec<DefinitionDiff>,
+}
+
+/// A patch in main's history.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct LogEntry {
+    /// The patch.
+    pub patch: PatchSummary,
+    /// When it was put into main.
+    pub applied_at: i64,
+    /// Why in spite of what spoke against it; empty if nothing did.
+    pub forced: String,
+    /// The key that signed it.
+    pub key: String,
+}
+
+/// One side of a conflict.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct Candidate {
+    /// Its number in this list, from 1.
+    pub number: u64,
+    /// The write, or the entity of a collision.
+    pub op: String,
+    /// The patch that made it.
+    pub patch: Option<PatchSummary>,
+    /// What is written, in words.
+    pub value: String,
+    /// The text, where it is a definition.
+    pub text: Option<String>,
+    /// Whether it is what main here has.
+    pub ours: bool,
+}
+
+/// A conflict.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct ConflictSummary {
+    /// Its id, the same for everyone.
+    pub id: String,
+    /// The shortest prefix of it that is unique here.
+    pub short: String,
+    /// Its kind.
+    pub kind: String,
+    /// Where the entities are.
+    pub locations: Vec<String>,
+    /// What it is about, in a sentence.
+    pub sentence: String,
+    /// The sides.
+    pub candidates: Vec<Candidate>,
+    /// The last agreed write, in words.
+    pub ancestor: Option<Candidate>,
+    /// Whether it settles by itself.
+    pub self_resolving: bool,
+    /// What can be typed to settle it.
+    pub ways: Vec<String>,
+}
+
+/// What applying did, or would do.
+#[derive(Debug, Clone, Serialize, JsonSchema)]
+pub struct ApplyReport {
+    /// Whether nothing was written.
+    pub dry_run: bool,
+    /// The patches put into main, in order: those asked for and what they need.
+    pub applied: Vec<PatchSummary>,
+    /// Writes of others that were overridden (`--force`).
+    pub overridden: Vec<String>,
+    /// The conflicts that are settled now.
+    pub settled: Vec<String>,
+    /// The fact that puts them in; taking it back rolls back.
+    pub fact: Option<String>,
+    /// The fingerprint of main's view afterwards.
+    pub view_fingerprint: String,
+}
+
+/// A key that was seen for the first time.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct NewKey {
+    /// The author.
+    pub author: String,
+    /// The key.
+    pub key: String,
+    /// Whether it is trusted now: the author's first key is.
+    pub trusted: bool,
+}
+
+/// What receiving brought.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct Received {
+    /// New patches.
+    pub patches: Vec<PatchSummary>,
+    /// Those put into main.
+    pub applied: Vec<PatchSummary>,
+    /// Those held back.
+    pub held: Vec<HeldPatch>,
+    /// The conflicts that there are now.
+    pub conflicts: Vec<ConflictSummary>,
+    /// Keys seen for the first time.
+    pub new_keys: Vec<NewKey>,
+    /// Envelopes that wait for something they need.
+    pub pending: u64,
+}
+
+/// What an exchange with a remote did.
+#[derive(Debug, Clone, Serialize, JsonSchema)]
+pub struct ExchangeReport {
+    /// The remote's name.
+    pub remote: String,
+    /// Whether nothing was exchanged.
+    pub dry_run: bool,
+    /// Patches sent.
+    pub sent: Vec<PatchSummary>,
+    /// Envelopes sent.
+    pub sent_envelopes: u64,
+    /// Envelopes received.
+    pub received_envelopes: u64,
+    /// What they brought.
+    pub received: Received,
+    /// Round trips.
+    pub round_trips: u64,
+    /// Bytes of bodies sent.
+    pub bytes_sent: u64,
+    /// Bytes of bodies received.
+    pub bytes_received: u64,
+    /// The fingerprint of main's view afterwards.
+    pub view_fingerprint: String,
+}
+
+/// A setting.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct Setting {
+    /// Which.
+    pub key: String,
+    /// Its value.
+    pub value: String,
+    /// Where it comes from: `store`, `user`, `environment`, `default`.
+    pub source: String,
+}
+
+/// A finding of `verify`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct FindingEntry {
+    /// What is wrong.
+    pub what: String,
+    /// Where.
+    pub place: String,
+    /// What to do.
+    pub next: String,
+}
+
+/// What `verify` found.
+#[derive(Debug, Clone, Serialize, JsonSchema)]
+pub struct VerifyReport {
+    /// Envelopes checked.
+    pub envelopes: u64,
+    /// Definitions checked.
+    pub definitions: u64,
+    /// What is wrong.
+    pub findings: Vec<FindingEntry>,
+}
+
+/// What `rebuild` did.
+#[derive(Debug, Clone, Serialize, JsonSchema)]
+pub struct RebuildReport {
+    /// Whether nothing was written.
+    pub dry_run: bool,
+    /// Projection tables that differed from what the log says.
+    pub differed: Vec<String>,
+    /// The fingerprint of main's view.
+    pub view_fingerprint: String,
+}
+
+/// A key was made.
+#[derive(Debug, Clone, Serialize, JsonSchema)]
+pub struct TokenReport {
+    /// Whose it is.
+    pub name: String,
+    /// The key, shown only now.
+    pub token: String,
+    /// Whether nothing was made.
+    pub dry_run: bool,
+}

@@ -1,0 +1,393 @@
+//! Saving text: declarations become definitions, and these become rows of a draft.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use dm_collab::draft::Edit;
+use dm_lang::{Bindings, Declaration, Entry as ScopeEntry, NameProblem, ProblemKind, StoredTest};
+use dm_model::{DefHash, Definition, EntityId, Kind, Location, Register, Value, Visibility};
+use dm_store::HashedDefinition;
+use dm_syntax::{Diagnostic, LineIndex, Mode, Parse};
+
+use crate::error::{EngineError, NameError, TextProblem};
+use crate::look::{Found, Look};
+use crate::report::{Change, NameWarning, Written};
+use crate::scope::ViewScope;
+use crate::sources::SourceText;
+use crate::transaction::Transaction;
+
+/// What an edit was made from: handed out with the text, handed back with the edited one (SEMANTICS R6).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Base {
+    /// The entity.
+    pub(crate) entity: EntityId,
+    /// The content writes that were shown.
+    pub(crate) shown: Vec<dm_collab::Head>,
+}
+
+/// A definition opened for editing.
+#[derive(Debug, Clone)]
+pub struct Opened {
+    /// Where it is.
+    pub location: String,
+    /// Its rendering in a file of its module.
+    pub text: String,
+    /// What the text stands on.
+    pub base: Base,
+}
+
+/// What is to be saved.
+#[derive(Debug, Clone)]
+pub struct SaveRequest {
+    /// The text: one or more declarations in modules.
+    pub text: SourceText,
+    /// The module it stands in, where it names none.
+    pub module: Option<String>,
+    /// What the change is for.
+    pub intent: Option<String>,
+    /// What names mean: spelling and location.
+    pub binds: Vec<(String, String)>,
+    /// What the text was made from; what the view shows now, if not given.
+    pub base: Option<Base>,
+}
+
+/// A text that parsed, with its declarations.
+#[derive(Debug, Clone)]
+pub(crate) struct Source {
+    pub file: String,
+    pub parse: Arc<Parse>,
+    pub declarations: Vec<Declaration>,
+}
+
+/// Parses a text in package mode and finds its declarations.
+pub(crate) fn read_declarations(file: &str, text: &str) -> Result<Source, TextProblem> {
+    let text = dm_lang::source::normalize(text);
+    let parse = dm_syntax::parse(&text, Mode::Package);
+    let mut diagnostics: Vec<Diagnostic> = errors(&parse.diagnostics);
+    let mut declarations = Vec::new();
+    if diagnostics.is_empty() {
+        let extracted = dm_lang::extract(&parse);
+        diagnostics = errors(&extracted.diagnostics);
+        declarations = extracted.declarations;
+    }
+    if diagnostics.is_empty() {
+        Ok(Source { file: file.to_owned(), parse: Arc::new(parse), declarations })
+    } else {
+        Err(TextProblem { file: file.to_owned(), text: text.into_owned(), diagnostics })
+    }
+}
+
+fn errors(diagnostics: &[Diagnostic]) -> Vec<Diagnostic> {
+    diagnostics.iter().filter(|diagnostic| diagnostic.severity == dm_syntax::Severity::Error).cloned().collect()
+}
+
+/// Two declarations of one location are an error of the texts that they stand in.
+pub(crate) fn check_duplicates(sources: &[Source]) -> Result<(), EngineError> {
+    let declarations: Vec<&[Declaration]> = sources.iter().map(|source| source.declarations.as_slice()).collect();
+    let mut problems: BTreeMap<usize, TextProblem> = BTreeMap::new();
+    for duplicate in dm_lang::duplicates(&declarations) {
+        let (first, (file, at)) = (duplicate.first, duplicate.second);
+        let (Some(source), Some(earlier)) = (sources.get(file), sources.get(first.0)) else { continue };
+        let Some(declaration) = source.declarations.get(at) else { continue };
+        let problem = problems.entry(file).or_insert_with(|| TextProblem {
+            file: source.file.clone(),
+            text: source.parse.tree.text().to_owned(),
+            diagnostics: Vec::new(),
+        });
+        problem.diagnostics.push(dm_lang::duplicate_diagnostic(declaration, &earlier.file));
+    }
+    if problems.is_empty() { Ok(()) } else { Err(EngineError::Text(problems.into_values().collect())) }
+}
+
+/// A problem with a name, placed in its file.
+pub(crate) fn warning(source: &Source, declaration: &Declaration, problem: &NameProblem) -> NameWarning {
+    let index = LineIndex::new(source.parse.tree.text());
+    let at = index.line_col(source.parse.tree.text(), declaration.map.to_file(problem.start));
+    NameWarning {
+        location: declaration.location.to_string(),
+        file: source.file.clone(),
+        row: at.row + 1,
+        column: at.col + 1,
+        spelling: problem.spelling.clone(),
+        reason: problem.kind.to_string(),
+        suggestions: problem.suggestions.clone(),
+    }
+}
+
+impl From<NameWarning> for NameError {
+    fn from(warning: NameWarning) -> Self {
+        let NameWarning { location, file, row, column, spelling, reason, suggestions } = warning;
+        Self { location, file, row, column, spelling, reason, suggestions }
+    }
+}
+
+/// What a declaration becomes.
+enum Outcome {
+    Unchanged,
+    Create(Definition),
+    Update(Definition, Found),
+}
+
+impl Transaction<'_> {
+    /// Saves text to the draft in focus.
+    ///
+    /// # Errors
+    /// If the text has errors, a name is ambiguous, a definition changed since the edit began, or no intent is there for a new
+    /// patch. Then nothing is written.
+    pub fn save(&mut self, request: &SaveRequest) -> Result<Written, EngineError> {
+        let text = match &request.module {
+            Some(module) => format!("module {module}\n\n{}", request.text.text),
+            None => request.text.text.clone(),
+        };
+        let source =
+            read_declarations(&request.text.file, &text).map_err(|problem| EngineError::Text(vec![problem]))?;
+        let mut sources = [source];
+        check_duplicates(&sources)?;
+        let (at, new_patch) = self.draft_for(request.intent.as_deref())?;
+        let [source] = &mut sources;
+        self.settle_tests(at, source, request.base.as_ref())?;
+        let (outcomes, warnings) = self.judge(at, source, request)?;
+        let mut changes = Vec::new();
+        let mut unchanged = Vec::new();
+        let mut written = Vec::new();
+        for (declaration, outcome) in source.declarations.iter().zip(outcomes) {
+            match outcome {
+                Outcome::Unchanged => unchanged.push(declaration.location.to_string()),
+                Outcome::Create(definition) => {
+                    written.push(self.create(at, &declaration.location, &definition)?);
+                    changes.push(change("create", declaration));
+                }
+                Outcome::Update(definition, found) => {
+                    self.update(at, &found, &definition, request.base.as_ref())?;
+                    written.push(found.entity);
+                    changes.push(change("edit", declaration));
+                }
+            }
+        }
+        let mut report = self.written(at, new_patch, &written, changes)?;
+        if report.changes.is_empty() && new_patch {
+            // A patch that would hold nothing is not begun.
+            self.forget_patch(at)?;
+            report.patch = None;
+            report.new_patch = false;
+        }
+        report.unchanged = unchanged;
+        report.warnings = warnings;
+        Ok(report)
+    }
+
+    fn forget_patch(&mut self, at: usize) -> Result<(), EngineError> {
+        let patch = self.patch_at(at)?;
+        self.tx.remove_draft(&patch)?;
+        self.workspace.session.patches.retain(|other| *other != patch);
+        self.workspace.session.focused = None;
+        self.save_session()
+    }
+
+    /// Gives the tests of a text their names: those of the stored tests that they are.
+    fn settle_tests(&self, at: usize, source: &mut Source, base: Option<&Base>) -> Result<(), EngineError> {
+        if source.declarations.iter().all(|declaration| declaration.kind != Kind::Test) {
+            return Ok(());
+        }
+        let look = self.look(Some(at))?;
+        if let ([only], Some(base)) = (source.declarations.as_mut_slice(), base)
+            && only.kind == Kind::Test
+            && let Some(location) = look.location_of(&base.entity)?
+        {
+            // A test opened for editing is itself, whatever its text has become.
+            only.location = location;
+            return Ok(());
+        }
+        let mut modules: Vec<String> =
+            source.declarations.iter().map(|declaration| declaration.location.module_path().to_owned()).collect();
+        modules.sort();
+        modules.dedup();
+        for module in modules {
+            let stored = look.tests_in(&module)?;
+            // A text of its own adds tests or repeats stored ones to the letter; only an import says what a module has in all.
+            let same: Vec<StoredTest<'_>> = stored
+                .iter()
+                .filter(|(_, _, text)| source.declarations.iter().any(|declaration| declaration.text == *text))
+                .map(|(entity, name, text)| StoredTest { entity: *entity, name, text })
+                .collect();
+            let taken = |location: &Location| look.entities_at(location).is_ok_and(|entities| !entities.is_empty());
+            let mut of_module: Vec<&mut Declaration> = source
+                .declarations
+                .iter_mut()
+                .filter(|declaration| declaration.location.module_path() == module)
+                .collect();
+            dm_lang::settle_tests(&mut of_module, &same, &taken);
+        }
+        Ok(())
+    }
+
+    /// What each declaration becomes, and the names in them that do not resolve.
+    fn judge(
+        &self,
+        at: usize,
+        source: &Source,
+        request: &SaveRequest,
+    ) -> Result<(Vec<Outcome>, Vec<NameWarning>), EngineError> {
+        let look = self.look(Some(at))?;
+        let asked = asked(&look, &request.binds)?;
+        let mut scope = ViewScope::new(&look);
+        let mut stored: Vec<Option<Found>> = Vec::new();
+        for declaration in &source.declarations {
+            stored.push(stored_at(&look, &declaration.location, request.base.as_ref())?);
+            if stored.last().is_some_and(Option::is_none) {
+                let generation = look.view.free_place(&declaration.location)?.generation;
+                let entity = dm_model::entity_id(&declaration.location, generation);
+                let entry = ScopeEntry { entity, kind: declaration.kind, visibility: Visibility::Public };
+                scope.add(&declaration.location, entry);
+            }
+        }
+        let bindings: Vec<Bindings> =
+            source.declarations.iter().map(|_| Bindings::default().with_asked(&asked)).collect();
+        let resolved = dm_lang::resolve_file(&source.parse, &source.declarations, &bindings, &scope);
+        let mut outcomes = Vec::new();
+        let mut warnings = Vec::new();
+        let mut refused = Vec::new();
+        for ((declaration, found), resolved) in source.declarations.iter().zip(stored).zip(resolved) {
+            let (outcome, problems) = match found {
+                None => {
+                    let problems = resolved.problems.clone();
+                    (Outcome::Create(resolved.into_definition(declaration.kind, declaration.text.clone())), problems)
+                }
+                Some(found) => outcome_of_edit(&look, declaration, found, &asked, &scope)?,
+            };
+            for problem in problems.iter().filter(|problem| problem.kept.is_none()) {
+                let placed = warning(source, declaration, problem);
+                if matches!(problem.kind, ProblemKind::Ambiguous(_)) {
+                    refused.push(NameError::from(placed));
+                } else {
+                    warnings.push(placed);
+                }
+            }
+            outcomes.push(outcome);
+        }
+        scope.check()?;
+        if refused.is_empty() { Ok((outcomes, warnings)) } else { Err(EngineError::Names(refused)) }
+    }
+
+    /// Records a new definition at a free location.
+    pub(crate) fn create(
+        &mut self,
+        at: usize,
+        location: &Location,
+        definition: &Definition,
+    ) -> Result<EntityId, EngineError> {
+        let place = self.look(Some(at))?.view.free_place(location)?;
+        let hash = self.keep(definition)?;
+        let born = (location.clone(), place.generation);
+        let made = self.workspace.stack.create(at, born, &place.freed_by, (hash, Visibility::Public));
+        made.map_err(|error| self.draft_error(error, location))
+    }
+
+    /// Records another text of a definition.
+    pub(crate) fn update(
+        &mut self,
+        at: usize,
+        found: &Found,
+        definition: &Definition,
+        base: Option<&Base>,
+    ) -> Result<(), EngineError> {
+        let hash = self.keep(definition)?;
+        self.set_content(at, found, hash, base)
+    }
+
+    /// Records another content of an entity.
+    pub(crate) fn set_content(
+        &mut self,
+        at: usize,
+        found: &Found,
+        hash: DefHash,
+        base: Option<&Base>,
+    ) -> Result<(), EngineError> {
+        let look = self.look(Some(at))?;
+        let shown = match base {
+            Some(base) => base.shown.clone(),
+            None => look.view.shown(&found.entity, Register::Content)?,
+        };
+        let witness = look.view.witness(&found.entity, Register::Content)?;
+        let creators = look.view.creators(&found.entity)?;
+        drop(look);
+        let edit = Edit {
+            entity: found.entity,
+            register: Register::Content,
+            value: Value::Content(hash),
+            shown: &shown,
+            witness: &witness,
+            creators: &creators,
+        };
+        self.workspace.stack.write(at, &edit).map_err(|error| self.draft_error(error, &found.location))
+    }
+
+    /// Keeps a definition's content for a draft.
+    pub(crate) fn keep(&mut self, definition: &Definition) -> Result<DefHash, EngineError> {
+        let hashed = HashedDefinition::new(definition.clone());
+        let hash = hashed.hash();
+        self.tx.put_draft_definitions(&[hashed])?;
+        Ok(hash)
+    }
+}
+
+fn change(change: &str, declaration: &Declaration) -> Change {
+    Change {
+        change: change.to_owned(),
+        location: declaration.location.to_string(),
+        from: None,
+        kind: Some(declaration.kind.as_str().to_owned()),
+    }
+}
+
+/// The entities that a person said names mean.
+fn asked(look: &Look<'_>, binds: &[(String, String)]) -> Result<BTreeMap<String, EntityId>, EngineError> {
+    let mut asked = BTreeMap::new();
+    for (name, location) in binds {
+        asked.insert(name.clone(), look.find(location)?.entity);
+    }
+    Ok(asked)
+}
+
+/// What stands at a location: of several, the one that the edit was made from.
+fn stored_at(look: &Look<'_>, location: &Location, base: Option<&Base>) -> Result<Option<Found>, EngineError> {
+    let entities = look.entities_at(location)?;
+    let chosen = match entities.as_slice() {
+        [] => return Ok(None),
+        [one] => one,
+        many => match many.iter().find(|entity| base.is_some_and(|base| base.entity == **entity)) {
+            Some(entity) => entity,
+            None => {
+                let candidates = many.iter().map(|entity| format!("{location} (entity {})", entity.short())).collect();
+                return Err(EngineError::AmbiguousName { name: location.to_string(), candidates });
+            }
+        },
+    };
+    look.found(chosen)
+}
+
+/// What a text makes of a definition that is there: names keep their stored spelling where the rendering was left alone.
+fn outcome_of_edit(
+    look: &Look<'_>,
+    declaration: &Declaration,
+    found: Found,
+    asked: &BTreeMap<String, EntityId>,
+    scope: &ViewScope<'_>,
+) -> Result<(Outcome, Vec<NameProblem>), EngineError> {
+    let base = look.definition(&found.content)?;
+    let rendering = dm_lang::render(&base, &found.location, scope);
+    let edit = dm_lang::resolve_edit(&base, &rendering, &declaration.text, &declaration.location, asked, scope);
+    match edit {
+        Ok(dm_lang::Edit::Unchanged) => Ok((Outcome::Unchanged, Vec::new())),
+        Ok(dm_lang::Edit::Changed { definition, problems }) => {
+            let same = definition.hash() == found.content;
+            Ok((if same { Outcome::Unchanged } else { Outcome::Update(definition, found) }, problems))
+        }
+        Err(dm_lang::ResolveError::Syntax(diagnostics)) => Err(EngineError::Text(vec![TextProblem {
+            file: declaration.location.to_string(),
+            text: declaration.text.clone(),
+            diagnostics,
+        }])),
+        Err(error @ dm_lang::ResolveError::NotOne(_)) => Err(EngineError::DamagedDraft(error.to_string())),
+    }
+}

@@ -1,0 +1,582 @@
+//! Reading: one moment of a store, through a session's view.
+
+use std::collections::BTreeSet;
+
+use dm_collab::exchange::{Candidates, Held, Reason};
+use dm_collab::patch::revision_body;
+use dm_collab::{Membership, ProjectionRead as _};
+use dm_model::{Body, EntityId, Kind, PatchId, Register, RevisionId, Session, Target};
+use dm_store::ReadTx;
+use schemars::JsonSchema;
+use serde::Serialize;
+
+use crate::conflicts;
+use crate::diff;
+use crate::engine::Engine;
+use crate::error::EngineError;
+use crate::look::{Found, Look};
+use crate::patches;
+use crate::report::{
+    ConflictSummary, Entry, HeldPatch, Listing, LogEntry, ModuleEntry, PatchChanges, PatchDiff, PatchShown,
+    PatchSummary, RemoteSummary, SessionSummary, Setting, Shown, Status,
+};
+use crate::save::{Base, Opened};
+use crate::transaction::session_view;
+use crate::trust::Trusted;
+use crate::workspace::{Workspace, session_named};
+
+/// What to search for.
+#[derive(Debug, Clone)]
+pub struct SearchQuery {
+    /// All of these, anywhere in location, signature or doc, whatever their case.
+    pub words: Vec<String>,
+    /// Only this kind.
+    pub kind: Option<Kind>,
+    /// At most so many.
+    pub limit: usize,
+}
+
+/// What a definition refers to.
+#[derive(Debug, Clone, Serialize, JsonSchema)]
+pub struct Dependencies {
+    /// Definitions, by location.
+    pub definitions: Vec<Entry>,
+    /// Functions and values of the runtime.
+    pub builtins: Vec<String>,
+    /// Names that mean nothing in this view.
+    pub unresolved: Vec<String>,
+}
+
+/// One moment of a store, through a session's view.
+pub struct Snapshot<'e> {
+    pub(crate) engine: &'e Engine,
+    pub(crate) tx: ReadTx<'e>,
+    pub(crate) workspace: Workspace,
+}
+
+impl<'e> Snapshot<'e> {
+    pub(crate) fn new(engine: &'e Engine, tx: ReadTx<'e>, workspace: Workspace) -> Self {
+        Self { engine, tx, workspace }
+    }
+
+    pub(crate) fn look(&self) -> Result<Look<'_>, EngineError> {
+        Ok(Look { tx: &self.tx, view: session_view(&self.tx, &self.workspace, None)? })
+    }
+
+    /// A definition by name.
+    ///
+    /// # Errors
+    /// If there is none, or several.
+    pub fn show(&self, name: &str) -> Result<Shown, EngineError> {
+        let look = self.look()?;
+        let found = look.find(name)?;
+        let heads = look.view.shown(&found.entity, Register::Content)?;
+        let written_by = match heads.first() {
+            Some(head) => self.writer(&look, &head.op)?,
+            None => None,
+        };
+        let mut in_conflict = Vec::new();
+        if dm_collab::conflict::is_flagged(&found.state) {
+            for conflict in dm_collab::conflict::of_entity(found.entity, &found.state) {
+                in_conflict.push(conflict.id.to_string());
+            }
+        }
+        Ok(Shown {
+            entry: look.entry(&found)?,
+            text: look.text_of(&found)?,
+            written_by,
+            conflicts: in_conflict,
+            base: heads.iter().map(|head| head.op.to_string()).collect(),
+        })
+    }
+
+    /// The patch that made a write.
+    fn writer(&self, look: &Look<'_>, op: &dm_model::OpId) -> Result<Option<PatchSummary>, EngineError> {
+        let patch = match self.workspace.stack.place_of(op) {
+            Some(at) => self.workspace.stack.drafts().get(at).map(|draft| draft.patch),
+            None => match self.tx.carriers(op)?.first() {
+                Some(revision) => revision_body(&self.tx, revision)?.map(|body| body.patch),
+                None => None,
+            },
+        };
+        patch.map(|patch| patches::summary(look, &self.workspace, &patch)).transpose()
+    }
+
+    /// A definition opened for editing, with what the edit stands on.
+    ///
+    /// # Errors
+    /// If there is none, or several.
+    pub fn open_for_edit(&self, name: &str) -> Result<Opened, EngineError> {
+        let up_to = self.workspace.session.focused.and_then(|patch| self.workspace.stack.place(&patch));
+        let look = Look { tx: &self.tx, view: session_view(&self.tx, &self.workspace, up_to)? };
+        let found = look.find(name)?;
+        let rendered = look.text_of(&found)?;
+        let text = dm_lang::print_file(found.location.module_path(), &[&rendered]);
+        let shown = look.view.shown(&found.entity, Register::Content)?;
+        Ok(Opened { location: found.location.to_string(), text, base: Base { entity: found.entity, shown } })
+    }
+
+    /// What is in a module; owners with none.
+    ///
+    /// # Errors
+    /// If there is no such module.
+    pub fn ls(&self, module: &str, recursive: bool) -> Result<Listing, EngineError> {
+        let look = self.look()?;
+        let below = look.names_below(module)?;
+        if below.is_empty() && !module.is_empty() {
+            let found = look.find(module)?;
+            let definitions = vec![look.entry(&found)?];
+            return Ok(Listing { module: module.to_owned(), modules: Vec::new(), definitions });
+        }
+        let mut modules: Vec<ModuleEntry> = Vec::new();
+        let mut definitions = Vec::new();
+        for (location, entity) in below {
+            let rest = if module.is_empty() {
+                location.as_str()
+            } else {
+                location.as_str().get(module.len() + 1..).unwrap_or("")
+            };
+            match rest.split_once('.') {
+                Some((next, _)) if !recursive => {
+                    let path = if module.is_empty() { next.to_owned() } else { format!("{module}.{next}") };
+                    match modules.last_mut().filter(|last| last.path == path) {
+                        Some(last) => last.definitions += 1,
+                        None => modules.push(ModuleEntry { path, definitions: 1 }),
+                    }
+                }
+                _ => {
+                    if let Some(found) = look.found(&entity)? {
+                        definitions.push(look.entry(&Found { location, ..found })?);
+                    }
+                }
+            }
+        }
+        Ok(Listing { module: module.to_owned(), modules, definitions })
+    }
+
+    /// Definitions that fit a search, best first.
+    ///
+    /// # Errors
+    /// If the store cannot be read.
+    pub fn search(&self, query: &SearchQuery) -> Result<Vec<Entry>, EngineError> {
+        let look = self.look()?;
+        let words: Vec<&str> = query.words.iter().map(String::as_str).collect();
+        let touched: BTreeSet<EntityId> = look.view.changed().map(|(entity, _)| *entity).collect();
+        let mut entities: Vec<EntityId> = Vec::new();
+        // What the session changed is judged as the session has it.
+        for (location, entity) in look.names_below("")?.into_iter().filter(|(_, entity)| touched.contains(entity)) {
+            let Some(found) = look.found(&entity)? else { continue };
+            let summary = crate::look::summary(&look.definition(&found.content)?);
+            let text = format!("{location} {summary}").to_lowercase();
+            if words.iter().all(|word| text.contains(&word.to_lowercase())) {
+                entities.push(entity);
+            }
+        }
+        let hits = self.tx.search(&words, query.limit.saturating_mul(4).max(64))?;
+        entities.extend(hits.into_iter().map(|hit| hit.name.entity).filter(|entity| !touched.contains(entity)));
+        let mut entries = Vec::new();
+        for entity in entities {
+            if entries.len() >= query.limit {
+                break;
+            }
+            let Some(found) = look.found(&entity)? else { continue };
+            if query.kind.is_none() || query.kind == look.kind(&found.content)? {
+                entries.push(look.entry(&found)?);
+            }
+        }
+        Ok(entries)
+    }
+
+    /// What a definition refers to.
+    ///
+    /// # Errors
+    /// If there is no such definition.
+    pub fn deps(&self, name: &str) -> Result<Dependencies, EngineError> {
+        let look = self.look()?;
+        let found = look.find(name)?;
+        let definition = look.definition(&found.content)?;
+        let mut builtins = BTreeSet::new();
+        let mut unresolved = BTreeSet::new();
+        for reference in &definition.references {
+            let span = definition.text.get(reference.start as usize..reference.end() as usize).unwrap_or_default();
+            match &reference.target {
+                Target::Entity(_) => {}
+                Target::Builtin { name, version: 0 } => {
+                    builtins.insert(format!("Builtin.{name}"));
+                }
+                Target::Builtin { name, version } => {
+                    builtins.insert(format!("Builtin.{name}_v{version}"));
+                }
+                Target::Unresolved => {
+                    unresolved.insert(span.to_owned());
+                }
+            }
+        }
+        let definitions = self.entries(&look, definition.uses())?;
+        Ok(Dependencies {
+            definitions,
+            builtins: builtins.into_iter().collect(),
+            unresolved: unresolved.into_iter().collect(),
+        })
+    }
+
+    /// What refers to a definition.
+    ///
+    /// # Errors
+    /// If there is no such definition.
+    pub fn dependents(&self, name: &str) -> Result<Vec<Entry>, EngineError> {
+        let look = self.look()?;
+        let found = look.find(name)?;
+        let users = look.view.dependents(&found.entity)?;
+        self.entries(&look, users)
+    }
+
+    fn entries(&self, look: &Look<'_>, entities: Vec<EntityId>) -> Result<Vec<Entry>, EngineError> {
+        let mut entries = Vec::new();
+        for entity in entities {
+            if let Some(found) = look.found(&entity)? {
+                entries.push(look.entry(&found)?);
+            }
+        }
+        entries.sort_by(|left, right| left.location.cmp(&right.location));
+        Ok(entries)
+    }
+
+    /// How things stand.
+    ///
+    /// # Errors
+    /// If the store cannot be read.
+    pub fn status(&self) -> Result<Status, EngineError> {
+        let look = self.look()?;
+        let focused = self.workspace.session.focused;
+        let counts = self.tx.counts()?;
+        let mut changes = Vec::new();
+        for (at, draft) in self.workspace.stack.drafts().iter().enumerate() {
+            let patch = patches::summary(&look, &self.workspace, &draft.patch)?;
+            changes.push(PatchChanges { patch, changes: diff::draft_changes(&look, &self.workspace, at)? });
+        }
+        Ok(Status {
+            session: session_summary(&look, &self.workspace, &self.workspace.session, false)?,
+            focused: focused.map(|patch| patches::summary(&look, &self.workspace, &patch)).transpose()?,
+            changes,
+            held: held(&look, &self.workspace)?,
+            conflicts: self.conflicts_of(&look)?,
+            remotes: self.remotes()?,
+            pending: counts.pending,
+            definitions: counts.names,
+            view_fingerprint: self.tx.view_fingerprint()?.short(),
+        })
+    }
+
+    /// The conflicts of main with what is held for it, and of the session's view.
+    ///
+    /// # Errors
+    /// If the store cannot be read.
+    pub fn conflicts(&self) -> Result<Vec<ConflictSummary>, EngineError> {
+        self.conflicts_of(&self.look()?)
+    }
+
+    fn conflicts_of(&self, look: &Look<'_>) -> Result<Vec<ConflictSummary>, EngineError> {
+        conflict_summaries(look, &self.workspace)
+    }
+
+    /// One conflict: by id, the start of it, or the name of a definition with just one.
+    ///
+    /// # Errors
+    /// If there is none, or several.
+    pub fn conflict(&self, name: &str) -> Result<ConflictSummary, EngineError> {
+        let look = self.look()?;
+        let conflict = conflicts::find(&look, name)?;
+        let ids: Vec<String> = conflicts::listed(&look)?.iter().map(|conflict| conflict.id.to_string()).collect();
+        conflicts::summary(&look, &self.workspace, &conflict, &ids)
+    }
+
+    /// The text that a resolution by hand begins with: the candidates one after another, what each is in comments.
+    ///
+    /// # Errors
+    /// If there is no such conflict, or it is not about text.
+    pub fn conflict_draft(&self, name: &str) -> Result<String, EngineError> {
+        let look = self.look()?;
+        let conflict = conflicts::find(&look, name)?;
+        let Some(entity) = conflict.entities.first() else { return Err(EngineError::NoSuchConflict(name.to_owned())) };
+        let location: dm_model::Location = look.last_location(entity)?.parse()?;
+        let mut parts = Vec::new();
+        for (at, head) in conflict.heads.iter().enumerate() {
+            if let dm_model::Value::Content(hash) = &head.value {
+                let text = look.render(&look.definition(hash)?, &location)?;
+                parts.push(format!(
+                    "// candidate {}: keep one, or merge them, and take these comments away\n{text}",
+                    at + 1
+                ));
+            }
+        }
+        if parts.is_empty() {
+            let way = "--edit".to_owned();
+            return Err(EngineError::WayDoesNotFit { way, kind: conflict.kind.as_str() });
+        }
+        let parts: Vec<&str> = parts.iter().map(String::as_str).collect();
+        Ok(dm_lang::print_file(location.module_path(), &parts))
+    }
+
+    /// Source diffs: of a patch, or of all drafts of the session; of one definition only, if named.
+    ///
+    /// # Errors
+    /// If there is no such patch or definition.
+    pub fn diff(&self, patch: Option<&str>, name: Option<&str>) -> Result<Vec<PatchDiff>, EngineError> {
+        let look = self.look()?;
+        let ids: Vec<PatchId> = match patch {
+            Some(prefix) => vec![patches::find(&self.tx, prefix)?],
+            None => self.workspace.stack.drafts().iter().map(|draft| draft.patch).collect(),
+        };
+        let only = name.map(|name| look.find(name)).transpose()?.map(|found| found.location.to_string());
+        let mut diffs = Vec::new();
+        for id in ids {
+            let mut definitions = diff::patch_diff(&look, &self.workspace, &id)?;
+            if let Some(only) = &only {
+                definitions.retain(|diff| diff.change.location == *only || diff.change.from.as_ref() == Some(only));
+            }
+            diffs.push(PatchDiff { patch: patches::summary(&look, &self.workspace, &id)?, definitions });
+        }
+        Ok(diffs)
+    }
+
+    /// The patches put into main, newest first; only those that wrote a definition, if named.
+    ///
+    /// # Errors
+    /// If there is no such definition.
+    pub fn log(&self, limit: usize, name: Option<&str>) -> Result<Vec<LogEntry>, EngineError> {
+        let look = self.look()?;
+        let mut wanted: Option<BTreeSet<RevisionId>> = None;
+        if let Some(name) = name {
+            let found = look.find(name)?;
+            let mut revisions = BTreeSet::new();
+            for (op, _) in self.tx.entity_ops(&found.entity)? {
+                revisions.extend(self.tx.carriers(&op)?);
+            }
+            wanted = Some(revisions);
+        }
+        let ids: Vec<String> = patches::all_patches(&self.tx)?.iter().map(ToString::to_string).collect();
+        let mut entries = Vec::new();
+        for (patch, revision, at, forced) in self.applied_newest_first()? {
+            if entries.len() >= limit {
+                break;
+            }
+            if wanted.as_ref().is_some_and(|wanted| !wanted.contains(&revision)) {
+                continue;
+            }
+            let key = self.tx.envelope(&revision)?.map(|envelope| envelope.header().author_key.to_string());
+            entries.push(LogEntry {
+                patch: patches::summary_among(&look, &self.workspace, &patch, &ids)?,
+                applied_at: at,
+                forced,
+                key: key.unwrap_or_default(),
+            });
+        }
+        Ok(entries)
+    }
+
+    /// The members of main with the time and the words of the fact that put them in, newest first.
+    fn applied_newest_first(&self) -> Result<Vec<(PatchId, RevisionId, i64, String)>, EngineError> {
+        let own = self.tx.own_channel();
+        let mut applied = Vec::new();
+        for fact in self.tx.facts(&own)? {
+            let Body::Apply(apply) = fact.body() else { continue };
+            for (patch, revision) in &apply.patches {
+                if self.tx.membership(&own, patch)? == Membership::In(*revision) {
+                    let at = fact.header().authored_at.as_ms();
+                    applied.push((*patch, *revision, at, apply.forced.clone()));
+                }
+            }
+        }
+        // A patch taken out and put in again stands where it was put in last.
+        applied.sort_by_key(|(patch, _, at, _)| (std::cmp::Reverse(*at), *patch));
+        let mut seen = BTreeSet::new();
+        applied.retain(|(patch, ..)| seen.insert(*patch));
+        Ok(applied)
+    }
+
+    /// Patches: open ones of this session and held ones, or all there are.
+    ///
+    /// # Errors
+    /// If the store cannot be read.
+    pub fn patches(&self, all: bool) -> Result<Vec<PatchSummary>, EngineError> {
+        let look = self.look()?;
+        let held = held(&look, &self.workspace)?;
+        let known = patches::all_patches(&self.tx)?;
+        let ids: Vec<String> = known.iter().map(ToString::to_string).collect();
+        let mut summaries = Vec::new();
+        for id in &known {
+            let mut summary = patches::summary_among(&look, &self.workspace, id, &ids)?;
+            summary.held = held.iter().find(|held| held.patch.id == summary.id).map(|held| held.reason.clone());
+            let open = summary.status != "applied" && summary.status != "rejected";
+            if all || open {
+                summaries.push(summary);
+            }
+        }
+        Ok(summaries)
+    }
+
+    /// A patch with its ops and its source diff.
+    ///
+    /// # Errors
+    /// If there is no such patch.
+    pub fn patch(&self, prefix: Option<&str>) -> Result<PatchShown, EngineError> {
+        let look = self.look()?;
+        let id = patches::find_or_focused(&self.tx, &self.workspace, prefix)?;
+        let mut summary = patches::summary(&look, &self.workspace, &id)?;
+        let held = held(&look, &self.workspace)?;
+        summary.held = held.into_iter().find(|held| held.patch.id == summary.id).map(|held| held.reason);
+        let mut needs = Vec::new();
+        for patch in diff::needed_patches(&look, &self.workspace, &id)? {
+            needs.push(patches::summary(&look, &self.workspace, &patch)?);
+        }
+        Ok(PatchShown {
+            patch: summary,
+            revisions: self.tx.revisions(&id)?.iter().map(ToString::to_string).collect(),
+            needs,
+            ops: diff::op_entries(&look, &self.workspace, &id)?,
+            definitions: diff::patch_diff(&look, &self.workspace, &id)?,
+        })
+    }
+
+    /// All sessions, by name.
+    ///
+    /// # Errors
+    /// If the store cannot be read.
+    pub fn sessions(&self) -> Result<Vec<SessionSummary>, EngineError> {
+        let look = self.look()?;
+        let mut summaries = Vec::new();
+        for session in self.tx.sessions()? {
+            summaries.push(session_summary(&look, &self.workspace, &session, true)?);
+        }
+        summaries.sort_by(|left, right| left.name.cmp(&right.name));
+        Ok(summaries)
+    }
+
+    /// A session by name or id; else the one in use.
+    ///
+    /// # Errors
+    /// If there is none, or several.
+    pub fn session(&self, name: Option<&str>) -> Result<SessionSummary, EngineError> {
+        let look = self.look()?;
+        let session = match name {
+            Some(name) => session_named(&self.tx, name)?,
+            None => self.workspace.session.clone(),
+        };
+        session_summary(&look, &self.workspace, &session, true)
+    }
+
+    /// The remotes.
+    ///
+    /// # Errors
+    /// If the store cannot be read.
+    pub fn remotes(&self) -> Result<Vec<RemoteSummary>, EngineError> {
+        let mut summaries = Vec::new();
+        for remote in self.tx.remotes()? {
+            summaries.push(remote_summary(&self.tx, &remote)?);
+        }
+        Ok(summaries)
+    }
+
+    /// The store's settings.
+    ///
+    /// # Errors
+    /// If the store cannot be read.
+    pub fn settings(&self) -> Result<Vec<Setting>, EngineError> {
+        let all = self.tx.settings()?;
+        Ok(all.into_iter().map(|(key, value)| Setting { key, value, source: "store".to_owned() }).collect())
+    }
+}
+
+/// A remote and how things stand with it.
+pub(crate) fn remote_summary(tx: &ReadTx<'_>, remote: &dm_store::Remote) -> Result<RemoteSummary, EngineError> {
+    Ok(RemoteSummary {
+        name: remote.name.clone(),
+        url: remote.url.clone(),
+        has_token: remote.token.is_some(),
+        timeout_s: remote.timeout_ms / 1000,
+        mode: "manual".to_owned(),
+        last_sync_at: remote.last_sync.map(dm_model::Timestamp::as_ms),
+        waiting: tx.unknown_ids(&remote.name, dm_model::Space::PUBLIC)?.len() as u64,
+    })
+}
+
+/// A session on a line. Where `listed`, all its patches; else those that are open.
+pub(crate) fn session_summary(
+    look: &Look<'_>,
+    workspace: &Workspace,
+    session: &Session,
+    listed: bool,
+) -> Result<SessionSummary, EngineError> {
+    let current = look.tx.current_session()?.is_some_and(|current| current.id == session.id);
+    let mut summaries = Vec::new();
+    for patch in &session.patches {
+        let open = dm_collab::patch::status(look.tx, patch)? != dm_collab::patch::Status::Applied;
+        if listed || open {
+            summaries.push(patches::summary(look, workspace, patch)?);
+        }
+    }
+    let id = session.id.to_string();
+    let others: Vec<String> = look.tx.sessions()?.iter().map(|other| other.id.to_string()).collect();
+    Ok(SessionSummary {
+        short: patches::short(&id, &others),
+        id,
+        name: session.name.clone(),
+        intent: session.intent.clone(),
+        owner: session.owner.clone(),
+        state: session.state.as_str().to_owned(),
+        current,
+        patches: summaries,
+        started_at: session.started_at.as_ms(),
+        last_active_at: session.last_active_at.as_ms(),
+    })
+}
+
+/// All listed conflicts for people and programs.
+pub(crate) fn conflict_summaries(look: &Look<'_>, workspace: &Workspace) -> Result<Vec<ConflictSummary>, EngineError> {
+    let all = conflicts::listed(look)?;
+    let ids: Vec<String> = all.iter().map(|conflict| conflict.id.to_string()).collect();
+    let mut summaries = Vec::new();
+    for conflict in &all {
+        summaries.push(conflicts::summary(look, workspace, conflict, &ids)?);
+    }
+    Ok(summaries)
+}
+
+/// The patches that other mains applied and this one holds, with the reason in words.
+pub(crate) fn held(look: &Look<'_>, workspace: &Workspace) -> Result<Vec<HeldPatch>, EngineError> {
+    let trusted = Trusted::load(look.tx)?;
+    let selection = Candidates::of(look.tx, &|envelope| trusted.trusts(envelope))?.select()?;
+    let mut patches = Vec::new();
+    for held in &selection.held {
+        patches.push(held_patch(look, workspace, held)?);
+    }
+    Ok(patches)
+}
+
+pub(crate) fn held_patch(look: &Look<'_>, workspace: &Workspace, held: &Held) -> Result<HeldPatch, EngineError> {
+    let patch = patches::summary(look, workspace, &held.patch)?;
+    let mut conflicts = Vec::new();
+    let reason = match &held.reason {
+        Reason::Conflict(ids) => {
+            conflicts = ids.iter().map(ToString::to_string).collect();
+            let shown: Vec<String> = ids.iter().map(dm_collab::conflict::ConflictId::short).collect();
+            format!("it conflicts with main ({})", shown.join(", "))
+        }
+        Reason::Blocked(missing) => format!("it needs {} writes that no patch here carries", missing.len()),
+        Reason::NeedsHeld(other) => format!("it needs patch {}, which is held", other.short()),
+        Reason::Untrusted => {
+            let key = look.tx.envelope(&held.revision)?.map(|envelope| envelope.header().author_key.fingerprint());
+            let key = key.unwrap_or_default();
+            format!(
+                "{} signed it with another key ({key}); `dm remote trust {} {key}` trusts it",
+                patch.author, patch.author
+            )
+        }
+        Reason::Disputed => "other mains have several of its revisions".to_owned(),
+        Reason::NeedsNewer => "it has an op that only a newer dm knows".to_owned(),
+    };
+    let mut patch = patch;
+    patch.held = Some(reason.clone());
+    Ok(HeldPatch { patch, reason, conflicts })
+}

@@ -1,0 +1,160 @@
+//! Reading a folder of .dark files: what is taken, what is skipped and why.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use crate::error::{EngineError, TextProblem};
+use crate::report::SkippedFile;
+use crate::save::{Source, check_duplicates, read_declarations};
+
+/// Most bytes of one source file.
+const FILE_BYTES_MAX: u64 = 64 << 20;
+/// Most folders below one another.
+const DEPTH_MAX: usize = 64;
+
+/// A text and where it comes from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SourceText {
+    /// The file, below the folder, or `-`.
+    pub file: String,
+    /// Its text.
+    pub text: String,
+}
+
+/// What was read from a folder or a file.
+#[derive(Debug, Clone)]
+pub struct Sources {
+    /// The folder or file, made absolute: it names the base of later imports.
+    pub root: PathBuf,
+    /// The texts, parsed, by path.
+    pub(crate) texts: Vec<Source>,
+    /// What was not taken.
+    pub skipped: Vec<SkippedFile>,
+}
+
+/// Reads a folder of .dark files, or one such file. With `all`, files with `_` in their path are taken too.
+///
+/// # Errors
+/// If something cannot be read, is not UTF-8 or too large, or if there is nothing to read. Then nothing is imported at all.
+pub fn read_sources(path: &Path, all: bool) -> Result<Sources, EngineError> {
+    let root = fs::canonicalize(path).map_err(|source| EngineError::File { path: path.to_path_buf(), source })?;
+    let mut sources = Sources { root: root.clone(), texts: Vec::new(), skipped: Vec::new() };
+    let mut texts = Vec::new();
+    if root.is_file() {
+        let name = root.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+        texts.push(SourceText { file: name, text: read_text(&root)? });
+        sources.take_parsed(texts)?;
+        return Ok(sources);
+    }
+    let mut files = Vec::new();
+    walk(&root, 0, &mut files)?;
+    files.sort();
+    for file in files {
+        take(&file, all, &mut sources, &mut texts)?;
+    }
+    sources.take_parsed(texts)?;
+    if sources.texts.is_empty() && sources.skipped.is_empty() {
+        return Err(EngineError::NothingToImport(path.to_path_buf()));
+    }
+    Ok(sources)
+}
+
+impl Sources {
+    /// Parses the texts on all cores, and keeps those that declare something. All errors of all texts are told at once.
+    fn take_parsed(&mut self, texts: Vec<SourceText>) -> Result<(), EngineError> {
+        let workers = std::thread::available_parallelism().map_or(1, std::num::NonZero::get).min(texts.len().max(1));
+        let size = texts.len().div_ceil(workers).max(1);
+        let parse = |chunk: &[SourceText]| -> Vec<Result<Source, TextProblem>> {
+            chunk.iter().map(|text| read_declarations(&text.file, &text.text)).collect()
+        };
+        let parsed: Vec<Result<Source, TextProblem>> = std::thread::scope(|scope| {
+            let running: Vec<_> = texts.chunks(size).map(|chunk| scope.spawn(move || parse(chunk))).collect();
+            // A panic of a worker is our bug, and goes on here.
+            running
+                .into_iter()
+                .flat_map(|worker| worker.join().unwrap_or_else(|bug| std::panic::resume_unwind(bug)))
+                .collect()
+        });
+        let mut problems = Vec::new();
+        for source in parsed {
+            match source {
+                Err(problem) => problems.push(problem),
+                Ok(source) if source.declarations.is_empty() => {
+                    self.skipped.push(SkippedFile { path: source.file, reason: "no definitions".to_owned() });
+                }
+                Ok(source) => self.texts.push(source),
+            }
+        }
+        if !problems.is_empty() {
+            return Err(EngineError::Text(problems));
+        }
+        check_duplicates(&self.texts)
+    }
+}
+
+fn take(file: &Path, all: bool, sources: &mut Sources, texts: &mut Vec<SourceText>) -> Result<(), EngineError> {
+    let below = file.strip_prefix(&sources.root).unwrap_or(file).to_string_lossy().replace('\\', "/");
+    let mut skip = |reason: &str| sources.skipped.push(SkippedFile { path: below.clone(), reason: reason.to_owned() });
+    if below.contains('_') && !all {
+        skip("`_` in its path; --all takes it");
+        return Ok(());
+    }
+    let real = fs::canonicalize(file).map_err(|source| EngineError::File { path: file.to_path_buf(), source })?;
+    if !real.starts_with(&sources.root) {
+        return Err(EngineError::OutsideFolder { path: file.to_path_buf(), root: sources.root.clone() });
+    }
+    let text = read_text(file)?;
+    texts.push(SourceText { file: below, text });
+    Ok(())
+}
+
+fn walk(folder: &Path, depth: usize, files: &mut Vec<PathBuf>) -> Result<(), EngineError> {
+    let fail = |source| EngineError::File { path: folder.to_path_buf(), source };
+    if depth > DEPTH_MAX {
+        return Err(fail(std::io::Error::other("folders too deep below one another")));
+    }
+    for entry in fs::read_dir(folder).map_err(fail)? {
+        let entry = entry.map_err(fail)?;
+        let path = entry.path();
+        let hidden = entry.file_name().to_string_lossy().starts_with('.');
+        let kind = entry.file_type().map_err(fail)?;
+        if kind.is_dir() && !hidden {
+            walk(&path, depth + 1, files)?;
+        } else if !kind.is_dir() && path.extension().is_some_and(|extension| extension == "dark") {
+            files.push(path);
+        }
+    }
+    Ok(())
+}
+
+fn read_text(path: &Path) -> Result<String, EngineError> {
+    let fail = |source| EngineError::File { path: path.to_path_buf(), source };
+    let bytes_count = fs::metadata(path).map_err(fail)?.len();
+    if bytes_count > FILE_BYTES_MAX {
+        return Err(fail(std::io::Error::other(format!("{bytes_count} bytes, more than {FILE_BYTES_MAX}"))));
+    }
+    let bytes = fs::read(path).map_err(fail)?;
+    String::from_utf8(bytes)
+        .map_err(|error| EngineError::NotUtf8 { path: path.to_path_buf(), at: error.utf8_error().valid_up_to() })
+}
+
+/// The module of up to three segments that a location's patch is named after.
+#[must_use]
+pub fn patch_module(module_path: &str) -> &str {
+    match module_path.match_indices('.').nth(2) {
+        Some((end, _)) => module_path.get(..end).unwrap_or(module_path),
+        None => module_path,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn patches_are_named_after_three_segments() {
+        assert_eq!(patch_module("A"), "A");
+        assert_eq!(patch_module("A.B.C"), "A.B.C");
+        assert_eq!(patch_module("A.B.C.D.E"), "A.B.C");
+    }
+}

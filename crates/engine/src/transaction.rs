@@ -1,0 +1,176 @@
+//! Writing: one command, all of it or nothing.
+
+use std::sync::Arc;
+
+use dm_collab::view::{Layer, SessionLayers, View};
+use dm_model::{Body, Envelope, Op, OpId, PatchId, Space};
+use dm_store::{Arrival, DraftHeader, WriteTx};
+
+use crate::engine::Engine;
+use crate::error::EngineError;
+use crate::look::Look;
+use crate::patches;
+use crate::report::PatchSummary;
+use crate::system::new_patch_id;
+use crate::workspace::Workspace;
+
+/// A write that nobody sees before it is committed. Dropped, it never was.
+#[must_use = "dropped without commit, nothing is written"]
+pub struct Transaction<'e> {
+    pub(crate) engine: &'e Engine,
+    pub(crate) tx: WriteTx<'e>,
+    pub(crate) workspace: Workspace,
+    pub(crate) dry_run: bool,
+}
+
+impl<'e> Transaction<'e> {
+    pub(crate) fn new(engine: &'e Engine, tx: WriteTx<'e>, workspace: Workspace, dry_run: bool) -> Self {
+        Self { engine, tx, workspace, dry_run }
+    }
+
+    /// Makes what was written durable and visible; a dry run writes nothing.
+    ///
+    /// # Errors
+    /// The disk; then nothing was written.
+    pub fn commit(self) -> Result<(), EngineError> {
+        if self.dry_run {
+            self.tx.discard();
+            return Ok(());
+        }
+        Ok(self.tx.commit()?)
+    }
+
+    /// The view up to and including the draft at a place; the whole session's with none.
+    pub(crate) fn look(&self, up_to: Option<usize>) -> Result<Look<'_>, EngineError> {
+        let view = session_view(&self.tx, &self.workspace, up_to)?;
+        Ok(Look { tx: &self.tx, view })
+    }
+
+    /// Whose name new patches bear.
+    pub(crate) fn author(&self) -> Result<String, EngineError> {
+        author_of(self.engine, &self.tx)
+    }
+
+    /// Signs and appends; what follows from it is in the projections at once.
+    pub(crate) fn append(&mut self, bodies: Vec<Body>) -> Result<Vec<dm_model::EnvelopeId>, EngineError> {
+        let keys = self.engine.keypair()?;
+        let now = self.engine.system().now();
+        let seal = |body| Arc::new(Envelope::seal(Space::PUBLIC, &keys, now, body));
+        let envelopes: Vec<Arc<Envelope>> = bodies.into_iter().map(seal).collect();
+        let ids = envelopes.iter().map(|envelope| envelope.id()).collect();
+        self.tx.append(&Arrival { envelopes, definitions: Vec::new() })?;
+        Ok(ids)
+    }
+
+    /// Keeps the session as it is now in the workspace.
+    pub(crate) fn save_session(&mut self) -> Result<(), EngineError> {
+        self.workspace.session.last_active_at = self.engine.system().now();
+        Ok(self.tx.put_session(&self.workspace.session)?)
+    }
+
+    /// Begins a patch and focuses it.
+    ///
+    /// # Errors
+    /// If it has no intent, or the store cannot be written.
+    pub fn new_patch(&mut self, intent: &str) -> Result<PatchSummary, EngineError> {
+        let at = self.begin_patch(intent)?;
+        let patch = self.patch_at(at)?;
+        let look = self.look(None)?;
+        patches::summary(&look, &self.workspace, &patch)
+    }
+
+    pub(crate) fn patch_at(&self, at: usize) -> Result<PatchId, EngineError> {
+        self.workspace.stack.drafts().get(at).map(|draft| draft.patch).ok_or(EngineError::NoFocus)
+    }
+
+    pub(crate) fn begin_patch(&mut self, intent: &str) -> Result<usize, EngineError> {
+        let intent = intent.trim();
+        if intent.is_empty() || intent.len() > dm_model::revision::INTENT_BYTES_MAX {
+            return Err(EngineError::NoIntent);
+        }
+        let patch = new_patch_id(self.engine.system()).map_err(EngineError::NoRandomness)?;
+        let now = self.engine.system().now();
+        let header = DraftHeader {
+            patch,
+            session: self.workspace.session.id,
+            author: self.author()?,
+            intent: intent.to_owned(),
+            created_at: now,
+            updated_at: now,
+            depends: Vec::new(),
+            todos: Vec::new(),
+            tags: Vec::new(),
+        };
+        self.tx.put_draft_header(&header)?;
+        self.workspace.headers.push(header);
+        self.workspace.session.patches.push(patch);
+        self.workspace.session.focused = Some(patch);
+        self.save_session()?;
+        Ok(self.workspace.stack.push(patch))
+    }
+
+    /// The place of the draft that an edit goes to: the focused one, else a new one. True if it is new.
+    pub(crate) fn draft_for(&mut self, intent: Option<&str>) -> Result<(usize, bool), EngineError> {
+        if let Some(focused) = self.workspace.session.focused {
+            if let Some(at) = self.workspace.stack.place(&focused) {
+                return Ok((at, false));
+            }
+            let status = dm_collab::patch::status(&*self.tx, &focused)?;
+            if status != dm_collab::patch::Status::Applied {
+                return Err(EngineError::WrongStatus { patch: focused, found: status.as_str(), wanted: "draft" });
+            }
+        }
+        let intent = intent.ok_or(EngineError::NoIntent)?;
+        Ok((self.begin_patch(intent)?, true))
+    }
+
+    /// Writes a draft's rows of these entities to the journal, and notes that it changed.
+    pub(crate) fn save_rows(&mut self, at: usize, entities: &[dm_model::EntityId]) -> Result<(), EngineError> {
+        let patch = self.patch_at(at)?;
+        let Some(draft) = self.workspace.stack.drafts().get(at) else { return Ok(()) };
+        for entity in entities {
+            self.tx.put_draft_entity(&patch, entity, draft.entities.get(entity))?;
+        }
+        let now = self.engine.system().now();
+        if let Some(header) = self.workspace.headers.iter_mut().find(|header| header.patch == patch) {
+            header.updated_at = now;
+            self.tx.touch_draft(&patch, now)?;
+        }
+        self.save_session()
+    }
+}
+
+/// Whose name new patches bear: the one asked for when opening, else the store's setting.
+pub(crate) fn author_of(engine: &Engine, tx: &dm_store::ReadTx<'_>) -> Result<String, EngineError> {
+    let author = match engine.author() {
+        Some(author) => author.to_owned(),
+        None => tx.setting("author")?.unwrap_or_default(),
+    };
+    let fits = !author.is_empty() && author.len() <= dm_model::revision::AUTHOR_BYTES_MAX;
+    if fits { Ok(author) } else { Err(EngineError::NoAuthor) }
+}
+
+/// The view of a session, its drafts up to and including the one at a place.
+pub(crate) fn session_view<'a>(
+    tx: &'a dm_store::ReadTx<'a>,
+    workspace: &Workspace,
+    up_to: Option<usize>,
+) -> Result<View<'a>, EngineError> {
+    let places = workspace.stack.drafts().len();
+    let shown = up_to.map_or(places, |at| (at + 1).min(places));
+    let drafts: Vec<Vec<(OpId, Op)>> = (0..shown)
+        .map(|at| workspace.stack.ops(at).into_iter().map(|made| (made.id, made.op.clone())).collect())
+        .collect();
+    let mut own = Vec::new();
+    for patch in &workspace.session.patches {
+        match workspace.stack.place(patch) {
+            Some(at) => own.extend(drafts.get(at).map(|ops| Layer::Draft(ops))),
+            None => own.extend(patches::open_revision(tx, patch)?.map(Layer::Ready)),
+        }
+    }
+    let mut pinned = Vec::new();
+    for patch in &workspace.session.pinned {
+        pinned.extend(patches::open_revision(tx, patch)?);
+    }
+    Ok(View::session(tx, &SessionLayers { own, pinned, definitions: Vec::new() })?)
+}

@@ -1,0 +1,55 @@
+//! Which keys an author's patches may be signed with: the first one seen, and those that were trusted by hand.
+
+use std::collections::BTreeSet;
+
+use dm_collab::patch::revision_body;
+use dm_model::{AuthorKey, Body, Envelope, EnvelopeId};
+use dm_store::{AuthorKeyRecord, KeyState, ReadTx, WriteTx};
+
+use crate::error::EngineError;
+use crate::report::NewKey;
+use crate::system::System;
+
+/// The trusted keys, by author.
+pub(crate) struct Trusted(BTreeSet<(String, AuthorKey)>);
+
+impl Trusted {
+    pub(crate) fn load(tx: &ReadTx<'_>) -> Result<Self, EngineError> {
+        let keys = tx.keys()?.into_iter().filter(|known| known.state == KeyState::Trusted);
+        Ok(Self(keys.map(|known| (known.author, known.key)).collect()))
+    }
+
+    /// Whether a revision's author may sign with its key.
+    pub(crate) fn trusts(&self, envelope: &Envelope) -> bool {
+        match envelope.body() {
+            Body::Revision(revision) => self.0.contains(&(revision.author.clone(), envelope.header().author_key)),
+            _ => true,
+        }
+    }
+}
+
+/// Notes the keys of revisions that arrived: an author's first key is trusted, another one is not until someone says so.
+pub(crate) fn note_keys(
+    tx: &mut WriteTx<'_>,
+    arrived: &[EnvelopeId],
+    system: &dyn System,
+) -> Result<Vec<NewKey>, EngineError> {
+    let mut noted = Vec::new();
+    let mut known: BTreeSet<(String, AuthorKey)> =
+        tx.keys()?.into_iter().map(|known| (known.author, known.key)).collect();
+    let now = system.now();
+    for id in arrived {
+        let Some(body) = revision_body(&**tx, id)? else { continue };
+        let Some(envelope) = dm_collab::ProjectionRead::envelope(&**tx, id)? else { continue };
+        let key = envelope.header().author_key;
+        if known.contains(&(body.author.clone(), key)) {
+            continue;
+        }
+        let first = !known.iter().any(|(author, _)| *author == body.author);
+        let state = if first { KeyState::Trusted } else { KeyState::Seen };
+        tx.put_key(&AuthorKeyRecord { author: body.author.clone(), key, state, first_seen: now })?;
+        known.insert((body.author.clone(), key));
+        noted.push(NewKey { author: body.author, key: key.to_string(), trusted: first });
+    }
+    Ok(noted)
+}
