@@ -1,0 +1,63 @@
+//! One function a verb: arguments in, engine calls, an answer out.
+
+mod conflicts;
+mod demo;
+mod docs;
+mod import;
+mod instance;
+mod pages;
+mod patch;
+mod read;
+mod session;
+mod write;
+
+use std::process::ExitCode;
+
+use crate::args::{Cli, Command};
+use crate::context::Context;
+use crate::failure::Failure;
+use crate::settings;
+
+/// Runs a verb.
+///
+/// # Errors
+/// Whatever keeps it from being done, in words.
+pub fn run(cli: Cli) -> Result<ExitCode, Failure> {
+    let context = Context { global: cli.global, system: settings::system()? };
+    let context = &context;
+    match cli.command {
+        Command::Init(args) => instance::init(context, &args),
+        Command::Import(args) => import::import(context, &args),
+        Command::Export(args) => import::export(context, &args),
+        Command::Demo(args) => demo::demo(&args),
+        Command::Session(command) => session::session(context, command),
+        Command::Patch(command) => patch::patch(context, command),
+        Command::Add(args) => write::add(context, &args),
+        Command::Edit(args) => write::edit(context, &args),
+        Command::Mv(args) => write::mv(context, &args),
+        Command::Rm(args) => write::rm(context, &args),
+        Command::Deprecate(args) => write::deprecate(context, &args),
+        Command::Undeprecate(args) => write::undeprecate(context, &args),
+        Command::Status(args) => read::status(context, &args),
+        Command::Diff(args) => read::diff(context, &args),
+        Command::Log(args) => read::log(context, &args),
+        Command::Show(args) => read::show(context, &args),
+        Command::Ls(args) => read::ls(context, &args),
+        Command::Tree(args) => read::tree(context, &args),
+        Command::Search(args) => read::search(context, &args),
+        Command::Deps(args) => read::deps(context, &args),
+        Command::Dependents(args) => read::dependents(context, &args),
+        Command::Conflicts(command) => conflicts::conflicts(context, command),
+        Command::Remote(_) => unreachable!(),
+        Command::Sync(_) => unreachable!(),
+        Command::Push(_) => unreachable!(),
+        Command::Pull(_) => unreachable!(),
+        Command::Serve(_) => unreachable!(),
+        Command::Token(command) => instance::token(context, &command),
+        Command::Verify(_) => instance::verify(context),
+        Command::Rebuild(args) => instance::rebuild(context, &args),
+        Command::Config(command) => instance::config(context, command),
+        Command::Completions { shell } => docs::completions(shell),
+        Command::DocGen(what) => docs::generate(what),
+    }
+}

@@ -1,0 +1,114 @@
+//! How the engine's words look on a terminal; shared by the verbs.
+
+use dm_engine::{Change, ConflictSummary, DefinitionDiff, Entry, HeldPatch, NameWarning, PatchSummary, Written};
+
+use crate::output::{self, BAD, BOLD, DIM, GOOD, ID, Page, WARN, styled};
+
+/// A patch on a line: short id, status, intent.
+#[must_use]
+pub fn patch_line(patch: &PatchSummary) -> String {
+    let status = match patch.status.as_str() {
+        "applied" => styled(GOOD, "applied"),
+        "rejected" => styled(BAD, "rejected"),
+        other => styled(WARN, other),
+    };
+    let focus = if patch.focused { " *" } else { "" };
+    format!("{} {status} {}{focus}", styled(ID, &patch.short), patch.intent)
+}
+
+/// A patch with author and time.
+#[must_use]
+pub fn patch_long(patch: &PatchSummary) -> String {
+    let about =
+        format!("({}, {}, {})", patch.author, output::time(patch.updated_at), output::count(patch.changes, "change"));
+    format!("{} {}", patch_line(patch), styled(DIM, &about))
+}
+
+/// A change on a line.
+#[must_use]
+pub fn change_line(change: &Change) -> String {
+    let kind = change.kind.as_deref().map(|kind| format!("{kind} ")).unwrap_or_default();
+    let mark = match change.change.as_str() {
+        "create" => styled(GOOD, "create"),
+        "delete" => styled(BAD, "delete"),
+        other => styled(WARN, other),
+    };
+    match &change.from {
+        Some(from) => format!("{mark} {kind}{from} -> {}", change.location),
+        None => format!("{mark} {kind}{}", change.location),
+    }
+}
+
+/// A definition on a line.
+#[must_use]
+pub fn entry_line(entry: &Entry) -> String {
+    let deprecated = if entry.deprecated.is_some() { styled(WARN, " (deprecated)") } else { String::new() };
+    format!("{:5} {}{deprecated}", entry.kind, entry.location)
+}
+
+/// Names that do not resolve.
+pub fn warnings(warnings: &[NameWarning], page: &mut Page) {
+    const SHOWN: usize = 10;
+    for name in warnings.iter().take(SHOWN) {
+        let place =
+            if name.file.is_empty() { String::new() } else { format!("{}:{}:{}: ", name.file, name.row, name.column) };
+        let hint = name.suggestions.first().map(|other| format!("; did you mean {other}?")).unwrap_or_default();
+        let label = styled(WARN, "warning:");
+        page.line(format!("{label} {place}in {}: `{}`: {}{hint}", name.location, name.spelling, name.reason));
+    }
+    if warnings.len() > SHOWN {
+        page.line(format!("… and {} more names that do not resolve (--json lists all)", warnings.len() - SHOWN));
+    }
+}
+
+/// What a writing verb wrote.
+pub fn written(report: &Written, page: &mut Page) {
+    for change in &report.changes {
+        page.line(change_line(change));
+    }
+    for location in &report.unchanged {
+        page.line(format!("as it was: {location}"));
+    }
+    warnings(&report.warnings, page);
+    for note in &report.notes {
+        page.line(note);
+    }
+    match &report.patch {
+        Some(patch) if report.dry_run => {
+            page.line(format!("would be written to {}; nothing was written", patch_line(patch)));
+        }
+        Some(patch) if report.new_patch => page.line(format!("in new patch {}", patch_line(patch))),
+        Some(patch) => page.line(format!("in patch {}", patch_line(patch))),
+        None => page.line("nothing to write"),
+    }
+}
+
+/// A held patch.
+pub fn held(held: &HeldPatch, page: &mut Page) {
+    page.line(format!("held {} {}", patch_long(&held.patch), styled(DIM, "—")));
+    page.line(format!("  {}", held.reason));
+}
+
+/// A conflict on a line.
+#[must_use]
+pub fn conflict_line(conflict: &ConflictSummary) -> String {
+    format!("{} {} {}", styled(ID, &conflict.short), styled(WARN, &conflict.kind), conflict.sentence)
+}
+
+/// A unified diff with colours as decoration.
+pub fn definition_diff(diff: &DefinitionDiff, page: &mut Page) {
+    page.line(styled(BOLD, &change_line(&diff.change)));
+    for line in diff.unified.lines() {
+        let style = match line.as_bytes().first() {
+            Some(b'+') => GOOD,
+            Some(b'-') => BAD,
+            Some(b'@') => ID,
+            _ => {
+                page.line(line);
+                continue;
+            }
+        };
+        page.line(styled(style, line));
+    }
+    page.gap();
+}

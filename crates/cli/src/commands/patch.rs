@@ -1,0 +1,104 @@
+//! `dm patch`.
+
+use std::process::ExitCode;
+
+use dm_engine::{ApplyReport, PatchShown, PatchSummary};
+
+use super::pages;
+use crate::args::{PatchCommand, PatchView, PatchWrite};
+use crate::context::Context;
+use crate::failure::Failure;
+use crate::output::{self, DIM, Page, styled};
+
+/// `dm patch …`.
+pub fn patch(context: &Context, command: PatchCommand) -> Result<ExitCode, Failure> {
+    match command {
+        PatchCommand::New { intent, dry_run } => {
+            let patch = context.write(dry_run, |transaction| transaction.new_patch(&intent))?;
+            one_patch(context, &patch)
+        }
+        PatchCommand::List { all } => {
+            let patches = context.read(|snapshot| snapshot.patches(all))?;
+            context.answer(&patches, |patches, page| {
+                for patch in patches {
+                    page.line(pages::patch_long(patch));
+                    if let Some(reason) = &patch.held {
+                        page.line(format!("  held: {reason}"));
+                    }
+                }
+            })
+        }
+        PatchCommand::Show { patch, view } => {
+            let shown = context.read(|snapshot| snapshot.patch(patch.as_deref()))?;
+            context.answer(&shown, |shown, page| patch_page(shown, view, page))
+        }
+        PatchCommand::Focus { patch, dry_run } => {
+            let patch = context.write(dry_run, |transaction| transaction.focus(&patch))?;
+            one_patch(context, &patch)
+        }
+        PatchCommand::Ready(PatchWrite { patch, dry_run }) => {
+            let patch = context.write(dry_run, |transaction| transaction.ready(patch.as_deref()))?;
+            one_patch(context, &patch)
+        }
+        PatchCommand::Draft(PatchWrite { patch, dry_run }) => {
+            let patch = context.write(dry_run, |transaction| transaction.draft(patch.as_deref()))?;
+            one_patch(context, &patch)
+        }
+        PatchCommand::Apply { patch: PatchWrite { patch, dry_run }, force } => {
+            let report = context.write(dry_run, |transaction| transaction.apply(patch.as_deref(), force))?;
+            context.answer(&report, apply_page)
+        }
+    }
+}
+
+fn one_patch(context: &Context, patch: &PatchSummary) -> Result<ExitCode, Failure> {
+    context.answer(patch, |patch, page| page.line(pages::patch_line(patch)))
+}
+
+fn patch_page(shown: &PatchShown, view: PatchView, page: &mut Page) {
+    page.line(pages::patch_long(&shown.patch));
+    if let Some(reason) = &shown.patch.held {
+        page.line(format!("held: {reason}"));
+    }
+    for needed in &shown.needs {
+        page.line(format!("needs {}", pages::patch_line(needed)));
+    }
+    page.gap();
+    match view {
+        PatchView::Diff => {
+            for definition in &shown.definitions {
+                pages::definition_diff(definition, page);
+            }
+        }
+        PatchView::Ops => {
+            for op in &shown.ops {
+                let id: String = op.id.as_deref().unwrap_or("").chars().take(12).collect();
+                page.line(format!(
+                    "{} {} {} {}",
+                    styled(DIM, &format!("{id:12}")),
+                    op.op,
+                    op.location,
+                    styled(DIM, &op.value)
+                ));
+            }
+        }
+    }
+}
+
+fn apply_page(report: &ApplyReport, page: &mut Page) {
+    for patch in &report.applied {
+        page.line(pages::patch_line(patch));
+    }
+    for overridden in &report.overridden {
+        page.line(format!("overrides {overridden}"));
+    }
+    for settled in &report.settled {
+        page.line(format!("settles {settled}"));
+    }
+    let patches = output::count(report.applied.len() as u64, "patch");
+    if report.dry_run {
+        page.line(format!("{patches} would go into main; nothing was written"));
+    } else {
+        page.line(format!("{patches} in main; view {}", styled(DIM, &report.view_fingerprint)));
+    }
+}

@@ -1,0 +1,202 @@
+//! The verbs that only read.
+
+use std::process::ExitCode;
+
+use dm_engine::{Entry, Listing, SearchQuery, Shown, Status};
+use dm_model::Kind;
+
+use super::pages;
+use crate::args::{DiffArgs, KindArg, LogArgs, LsArgs, NameRead, SearchArgs, ShowArgs, StatusArgs, TreeArgs};
+use crate::context::Context;
+use crate::failure::Failure;
+use crate::output::{self, BOLD, DIM, Page, WARN, styled};
+
+/// `dm status`.
+pub fn status(context: &Context, args: &StatusArgs) -> Result<ExitCode, Failure> {
+    let status = context.read(|snapshot| snapshot.status())?;
+    let code = context.answer(&status, status_page)?;
+    let clean = status.held.is_empty() && status.conflicts.is_empty();
+    Ok(if args.check && !clean { ExitCode::from(1) } else { code })
+}
+
+fn status_page(status: &Status, page: &mut Page) {
+    let intent = if status.session.intent.is_empty() { String::new() } else { format!(": {}", status.session.intent) };
+    page.line(format!("session {}{intent} {}", styled(BOLD, &status.session.name), styled(DIM, &status.session.state)));
+    match &status.focused {
+        Some(patch) => page.line(format!("patch   {}", pages::patch_line(patch))),
+        None => page.line("patch   none in focus; `dm patch new INTENT` begins one"),
+    }
+    for remote in &status.remotes {
+        let synced =
+            remote.last_sync_at.map_or_else(|| "never synced".to_owned(), |at| format!("synced {}", output::time(at)));
+        let waiting = match remote.waiting {
+            0 => "nothing waits to be pushed".to_owned(),
+            n => format!("{} to be pushed", output::count(n, "envelope")),
+        };
+        page.line(format!("remote  {} {}; {synced}; {waiting}", remote.name, styled(DIM, &remote.url)));
+    }
+    let definitions = output::count(status.definitions, "definition");
+    page.line(format!("main    {definitions}, view {}", styled(DIM, &status.view_fingerprint)));
+    if status.pending > 0 {
+        page.line(format!("{} for what they need", output::count(status.pending, "envelope waiting")));
+    }
+    for group in status.changes.iter().filter(|group| !group.changes.is_empty()) {
+        page.gap();
+        page.line(pages::patch_line(&group.patch));
+        for change in &group.changes {
+            page.line(format!("  {}", pages::change_line(change)));
+        }
+    }
+    if !status.held.is_empty() {
+        page.gap();
+        for held in &status.held {
+            pages::held(held, page);
+        }
+    }
+    if !status.conflicts.is_empty() {
+        page.gap();
+        for conflict in &status.conflicts {
+            page.line(format!("{} {}", styled(WARN, "conflict"), pages::conflict_line(conflict)));
+        }
+        page.line("`dm conflicts show ID` shows one with its ways out");
+    }
+}
+
+/// `dm diff`.
+pub fn diff(context: &Context, args: &DiffArgs) -> Result<ExitCode, Failure> {
+    let diffs = context.read(|snapshot| snapshot.diff(args.patch.as_deref(), args.name.as_deref()))?;
+    context.answer(&diffs, |diffs, page| {
+        for diff in diffs {
+            if diffs.len() > 1 {
+                page.line(pages::patch_line(&diff.patch));
+                page.gap();
+            }
+            for definition in &diff.definitions {
+                pages::definition_diff(definition, page);
+            }
+        }
+    })
+}
+
+/// `dm log`.
+pub fn log(context: &Context, args: &LogArgs) -> Result<ExitCode, Failure> {
+    let entries = context.read(|snapshot| snapshot.log(args.limit, args.name.as_deref()))?;
+    context.answer(&entries, |entries, page| {
+        for entry in entries {
+            page.line(format!("{} {}", output::time(entry.applied_at), pages::patch_long(&entry.patch)));
+            if !entry.forced.is_empty() {
+                page.line(format!("  forced: {}", entry.forced));
+            }
+        }
+    })
+}
+
+/// `dm show`.
+pub fn show(context: &Context, args: &ShowArgs) -> Result<ExitCode, Failure> {
+    let shown = context.read(|snapshot| snapshot.show(&args.name))?;
+    context.answer(&shown, show_page)
+}
+
+fn show_page(shown: &Shown, page: &mut Page) {
+    page.line(styled(DIM, &format!("// {} {}", shown.entry.kind, shown.entry.location)));
+    if let Some(patch) = &shown.written_by {
+        let written = format!("// {} by {}, {}", patch.short, patch.author, patch.intent);
+        page.line(styled(DIM, &written));
+    }
+    if let Some(reason) = &shown.entry.deprecated {
+        page.line(styled(WARN, &format!("// deprecated: {reason}")));
+    }
+    for conflict in &shown.conflicts {
+        page.line(styled(WARN, &format!("// in conflict {conflict}")));
+    }
+    page.block(&shown.text);
+}
+
+/// `dm ls`.
+pub fn ls(context: &Context, args: &LsArgs) -> Result<ExitCode, Failure> {
+    let listing = context.read(|snapshot| snapshot.ls(args.module.as_deref().unwrap_or_default(), args.recursive))?;
+    context.answer(&listing, |listing, page| {
+        for module in &listing.modules {
+            let count = output::count(module.definitions, "definition");
+            page.line(format!("{}. {}", styled(BOLD, &module.path), styled(DIM, &count)));
+        }
+        for entry in &listing.definitions {
+            page.line(pages::entry_line(entry));
+        }
+    })
+}
+
+/// `dm tree`.
+pub fn tree(context: &Context, args: &TreeArgs) -> Result<ExitCode, Failure> {
+    let listing = context.read(|snapshot| snapshot.ls(args.module.as_deref().unwrap_or_default(), true))?;
+    context.answer(&listing, |listing, page| tree_page(listing, args.depth.unwrap_or(usize::MAX), page))
+}
+
+/// Modules are shown by indentation; a recursive listing is sorted by location.
+fn tree_page(listing: &Listing, depth_max: usize, page: &mut Page) {
+    let mut open: Vec<&str> = Vec::new();
+    for entry in &listing.definitions {
+        let segments: Vec<&str> = entry.location.split('.').collect();
+        let Some((name, modules)) = segments.split_last() else { continue };
+        let common = open.iter().zip(modules).take_while(|(left, right)| left == right).count();
+        open.truncate(common);
+        for module in modules.iter().skip(common) {
+            if open.len() < depth_max {
+                page.line(format!("{}{}", "  ".repeat(open.len()), styled(BOLD, module)));
+            }
+            open.push(module);
+        }
+        if open.len() < depth_max {
+            page.line(format!("{}{name} {}", "  ".repeat(open.len()), styled(DIM, &entry.kind)));
+        }
+    }
+}
+
+/// `dm search`.
+pub fn search(context: &Context, args: &SearchArgs) -> Result<ExitCode, Failure> {
+    let kind = args.kind.map(|kind| match kind {
+        KindArg::Fn => Kind::Fn,
+        KindArg::Type => Kind::Type,
+        KindArg::Value => Kind::Value,
+        KindArg::Test => Kind::Test,
+    });
+    let query = SearchQuery { words: args.words.clone(), kind, limit: args.limit };
+    let entries = context.read(|snapshot| snapshot.search(&query))?;
+    context.answer(&entries, |entries, page| entries_page(entries, page))
+}
+
+fn entries_page(entries: &[Entry], page: &mut Page) {
+    for entry in entries {
+        page.line(pages::entry_line(entry));
+        let doc = entry.doc.lines().next().unwrap_or_default();
+        if !doc.is_empty() {
+            page.line(format!("      {}", styled(DIM, doc)));
+        }
+    }
+}
+
+/// `dm deps`.
+pub fn deps(context: &Context, args: &NameRead) -> Result<ExitCode, Failure> {
+    let deps = context.read(|snapshot| snapshot.deps(&args.name))?;
+    context.answer(&deps, |deps, page| {
+        for entry in &deps.definitions {
+            page.line(pages::entry_line(entry));
+        }
+        for builtin in &deps.builtins {
+            page.line(format!("{:5} {builtin}", "built"));
+        }
+        for name in &deps.unresolved {
+            page.line(format!("{:5} {name}", styled(WARN, "?")));
+        }
+    })
+}
+
+/// `dm dependents`.
+pub fn dependents(context: &Context, args: &NameRead) -> Result<ExitCode, Failure> {
+    let entries = context.read(|snapshot| snapshot.dependents(&args.name))?;
+    context.answer(&entries, |entries, page| {
+        for entry in entries {
+            page.line(pages::entry_line(entry));
+        }
+    })
+}

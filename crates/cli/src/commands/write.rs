@@ -1,0 +1,158 @@
+//! The verbs that write names.
+
+use std::io::{BufRead as _, IsTerminal as _, Read as _, Write as _};
+use std::path::Path;
+use std::process::ExitCode;
+
+use dm_engine::{EngineError, SaveRequest, SourceText, Transaction, Written};
+
+use super::pages;
+use crate::args::{AddArgs, DeprecateArgs, EditArgs, MvArgs, NameWrite, Writing};
+use crate::context::Context;
+use crate::editor;
+use crate::failure::Failure;
+use crate::output;
+
+/// Runs a write; asks for the intent on a terminal where one is needed and none was given.
+pub fn with_intent<T>(
+    context: &Context,
+    writing: &Writing,
+    mut write: impl FnMut(&mut Transaction<'_>, Option<&str>) -> Result<T, EngineError>,
+) -> Result<T, Failure> {
+    let mut intent = writing.intent.clone();
+    loop {
+        let engine = context.engine()?;
+        let mut transaction = engine.begin(&context.session(), writing.dry_run)?;
+        match write(&mut transaction, intent.as_deref()) {
+            Ok(report) => {
+                transaction.commit()?;
+                return Ok(report);
+            }
+            Err(EngineError::NoIntent) if intent.is_none() && std::io::stdin().is_terminal() => {
+                drop(transaction);
+                intent = Some(ask("What is this change for? ")?);
+            }
+            Err(error) => return Err(error.into()),
+        }
+    }
+}
+
+fn ask(question: &str) -> Result<String, Failure> {
+    let fail = |error: std::io::Error| Failure::unable(format!("could not ask: {error}"));
+    let mut err = std::io::stderr();
+    err.write_all(question.as_bytes()).and_then(|()| err.flush()).map_err(fail)?;
+    let mut line = String::new();
+    std::io::stdin().lock().read_line(&mut line).map_err(fail)?;
+    match line.trim() {
+        "" => Err(EngineError::NoIntent.into()),
+        intent => Ok(intent.to_owned()),
+    }
+}
+
+fn answer_written(context: &Context, report: &Written) -> Result<ExitCode, Failure> {
+    context.answer(report, pages::written)
+}
+
+/// The most bytes that `add` reads: no definition is larger.
+const TEXT_BYTES_MAX: u64 = 64 << 20;
+
+fn read_text(path: &Path) -> Result<SourceText, Failure> {
+    let name = path.display().to_string();
+    let mut bytes = Vec::new();
+    let read = if name == "-" {
+        std::io::stdin().lock().take(TEXT_BYTES_MAX + 1).read_to_end(&mut bytes)
+    } else {
+        std::fs::File::open(path).and_then(|file| file.take(TEXT_BYTES_MAX + 1).read_to_end(&mut bytes))
+    };
+    read.map_err(|error| Failure::unable(format!("{name}: {error}")))?;
+    if bytes.len() as u64 > TEXT_BYTES_MAX {
+        return Err(Failure::unable(format!("{name}: more than {} MB", TEXT_BYTES_MAX >> 20)));
+    }
+    let text = String::from_utf8(bytes).map_err(|error| {
+        Failure::from(EngineError::NotUtf8 { path: path.to_path_buf(), at: error.utf8_error().valid_up_to() })
+    })?;
+    Ok(SourceText { file: name, text })
+}
+
+/// `dm add`.
+pub fn add(context: &Context, args: &AddArgs) -> Result<ExitCode, Failure> {
+    let text = read_text(&args.file)?;
+    let mut binds = Vec::new();
+    for bind in &args.bind {
+        let Some((name, location)) = bind.split_once('=') else {
+            return Err(Failure::usage(format!("--bind {bind}: write NAME=LOCATION")));
+        };
+        binds.push((name.to_owned(), location.to_owned()));
+    }
+    let report = with_intent(context, &args.writing, |transaction, intent| {
+        transaction.save(&SaveRequest {
+            text: text.clone(),
+            module: args.module.clone(),
+            intent: intent.map(str::to_owned),
+            binds: binds.clone(),
+            base: None,
+        })
+    })?;
+    answer_written(context, &report)
+}
+
+/// `dm edit`: the rendering goes to the editor, and comes back with the base it was made from.
+pub fn edit(context: &Context, args: &EditArgs) -> Result<ExitCode, Failure> {
+    let opened = context.read(|snapshot| snapshot.open_for_edit(&args.name))?;
+    let folder = tempfile::Builder::new()
+        .prefix("dm-edit-")
+        .tempdir()
+        .map_err(|error| Failure::unable(format!("no temporary folder: {error}")))?;
+    let path = folder.path().join(format!("{}.dark", opened.location));
+    let fail = |error: std::io::Error| Failure::unable(format!("{}: {error}", path.display()));
+    std::fs::write(&path, &opened.text).map_err(fail)?;
+    editor::edit(&path)?;
+    let text = std::fs::read_to_string(&path).map_err(fail)?;
+    if text == opened.text {
+        output::say("nothing was changed");
+        return Ok(ExitCode::SUCCESS);
+    }
+    let request = |intent: Option<&str>| SaveRequest {
+        text: SourceText { file: format!("{}.dark", opened.location), text: text.clone() },
+        module: None,
+        intent: intent.map(str::to_owned),
+        binds: Vec::new(),
+        base: Some(opened.base.clone()),
+    };
+    match with_intent(context, &args.writing, |transaction, intent| transaction.save(&request(intent))) {
+        Ok(report) => answer_written(context, &report),
+        Err(failure) => {
+            // What was typed is never lost with the temporary folder.
+            let kept = folder.keep().join(format!("{}.dark", opened.location));
+            Err(failure.hint(format!("your text is kept in {}", kept.display())))
+        }
+    }
+}
+
+/// `dm mv`.
+pub fn mv(context: &Context, args: &MvArgs) -> Result<ExitCode, Failure> {
+    let report =
+        with_intent(context, &args.writing, |transaction, intent| transaction.mv(&args.old, &args.new, intent))?;
+    answer_written(context, &report)
+}
+
+/// `dm rm`.
+pub fn rm(context: &Context, args: &NameWrite) -> Result<ExitCode, Failure> {
+    let report = with_intent(context, &args.writing, |transaction, intent| transaction.rm(&args.name, intent))?;
+    answer_written(context, &report)
+}
+
+/// `dm deprecate`.
+pub fn deprecate(context: &Context, args: &DeprecateArgs) -> Result<ExitCode, Failure> {
+    let report = with_intent(context, &args.writing, |transaction, intent| {
+        transaction.deprecate(&args.name, &args.reason, args.replacement.as_deref(), intent)
+    })?;
+    answer_written(context, &report)
+}
+
+/// `dm undeprecate`.
+pub fn undeprecate(context: &Context, args: &NameWrite) -> Result<ExitCode, Failure> {
+    let report =
+        with_intent(context, &args.writing, |transaction, intent| transaction.undeprecate(&args.name, intent))?;
+    answer_written(context, &report)
+}

@@ -1,0 +1,236 @@
+//! The one place that turns errors into words, hints and exit codes.
+
+use dm_engine::{EngineError, StoreError};
+
+use crate::output;
+
+/// What kind of failure: it decides the exit code.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FailureKind {
+    /// A check or a conflict says no: 1.
+    Refused,
+    /// Wrong usage: 2.
+    Usage,
+    /// Could not: I/O, network, store, version: 3.
+    Unable,
+}
+
+/// A failure in words for a person.
+#[derive(Debug, Clone)]
+pub struct Failure {
+    /// What kind.
+    pub kind: FailureKind,
+    /// What is wrong and where.
+    pub message: String,
+    /// Source snippets, lists: shown below the message as they are.
+    pub details: String,
+    /// What to do next.
+    pub hints: Vec<String>,
+}
+
+impl Failure {
+    /// A refusal.
+    #[must_use]
+    pub fn refused(message: impl Into<String>) -> Self {
+        Self { kind: FailureKind::Refused, message: message.into(), details: String::new(), hints: Vec::new() }
+    }
+
+    /// A wrong usage.
+    #[must_use]
+    pub fn usage(message: impl Into<String>) -> Self {
+        Self { kind: FailureKind::Usage, ..Self::refused(message) }
+    }
+
+    /// Something that could not be done.
+    #[must_use]
+    pub fn unable(message: impl Into<String>) -> Self {
+        Self { kind: FailureKind::Unable, ..Self::refused(message) }
+    }
+
+    /// Standard output failed.
+    #[must_use]
+    pub fn output(error: &std::io::Error) -> Self {
+        Self::unable(format!("could not write the output: {error}"))
+    }
+
+    /// Our own mistake.
+    #[must_use]
+    pub fn bug(what: &str) -> Self {
+        Self::unable(format!("BUG: {what}"))
+    }
+
+    /// The same with a hint.
+    #[must_use]
+    pub fn hint(mut self, hint: impl Into<String>) -> Self {
+        self.hints.push(hint.into());
+        self
+    }
+
+    /// The same with details.
+    #[must_use]
+    pub fn with_details(mut self, details: impl Into<String>) -> Self {
+        self.details = details.into();
+        self
+    }
+
+    /// The exit code.
+    #[must_use]
+    pub fn exit_code(&self) -> u8 {
+        match self.kind {
+            FailureKind::Refused => 1,
+            FailureKind::Usage => 2,
+            FailureKind::Unable => 3,
+        }
+    }
+
+    /// Shows it on standard error.
+    pub fn show(&self) {
+        if !self.details.is_empty() {
+            output::say(self.details.trim_end());
+        }
+        if !self.message.is_empty() {
+            output::say(format!("{} {}", output::styled(output::BAD, "error:"), self.message));
+        }
+        for hint in &self.hints {
+            output::say(format!("{} {hint}", output::styled(output::DIM, "hint:")));
+        }
+    }
+}
+
+fn listed(names: &[String]) -> String {
+    const SHOWN: usize = 12;
+    let mut text: String = names.iter().take(SHOWN).map(|name| format!("  {name}\n")).collect();
+    if names.len() > SHOWN {
+        text.push_str(&format!("  … and {} more\n", names.len() - SHOWN));
+    }
+    text
+}
+
+impl From<EngineError> for Failure {
+    fn from(error: EngineError) -> Self {
+        let message = error.to_string();
+        match error {
+            EngineError::Text(problems) => text_failure(&problems),
+            EngineError::Names(names) => names_failure(&names),
+            EngineError::Store(error) => store_failure(&error),
+            other => named_failure(message, other),
+        }
+    }
+}
+
+fn text_failure(problems: &[dm_engine::TextProblem]) -> Failure {
+    let mut details = String::new();
+    let mut errors = 0u64;
+    for problem in problems {
+        for diagnostic in &problem.diagnostics {
+            errors += 1;
+            details.push_str(&dm_engine::render_diagnostic(diagnostic, &problem.file, &problem.text));
+            details.push('\n');
+        }
+    }
+    let files = output::count(problems.len() as u64, "file");
+    Failure::refused(format!("{} in {files}; nothing was written", output::count(errors, "error")))
+        .with_details(details)
+}
+
+fn names_failure(names: &[dm_engine::NameError]) -> Failure {
+    let mut details = String::new();
+    for name in names {
+        details.push_str(&format!(
+            "{}:{}:{}: in {}: `{}`: {}\n",
+            name.file, name.row, name.column, name.location, name.spelling, name.reason
+        ));
+        for suggestion in &name.suggestions {
+            details.push_str(&format!("  did you mean {suggestion}?\n"));
+        }
+    }
+    let message = format!("{} that cannot be settled; nothing was written", output::count(names.len() as u64, "name"));
+    Failure::refused(message).with_details(details).hint("say which one is meant with --bind NAME=LOCATION")
+}
+
+fn store_failure(error: &StoreError) -> Failure {
+    let failure = Failure::unable(error.to_string());
+    match error {
+        StoreError::NotFound { .. } => failure.hint("make one with `dm init`"),
+        StoreError::Exists { .. } => failure.hint("`dm status` shows how it stands"),
+        StoreError::Foreign { .. } => failure.hint("name the store's folder with --store DIR"),
+        StoreError::Newer { .. } => failure.hint("install a newer dm; this one leaves the store as it is"),
+        StoreError::Damaged { .. } | StoreError::Fold(_) | StoreError::Definition(_) => {
+            failure.hint("`dm verify` says what is damaged and what helps")
+        }
+        StoreError::Full { .. } => failure.hint("make room and try again; nothing was written"),
+        StoreError::ReadOnly { .. } => failure.hint("the folder and its files must be writable for you"),
+        StoreError::Busy { .. } => failure.hint("another dm is writing for long; try again when it is done"),
+        StoreError::Io { .. } | StoreError::Sqlite { .. } | StoreError::NoSuch { .. } => failure,
+    }
+}
+
+/// The errors that need no more than a sentence, a kind and a hint.
+#[expect(clippy::too_many_lines, reason = "a flat table of every error with its kind and hint")]
+fn named_failure(message: String, error: EngineError) -> Failure {
+    match error {
+        EngineError::NoStore(_) => {
+            Failure::unable(message).hint("make one here with `dm init`, or name one with --store DIR or DM_STORE")
+        }
+        EngineError::StoreExists(_) => Failure::refused(message).hint("`dm status` shows how it stands"),
+        EngineError::NoSuchName { similar, .. } if !similar.is_empty() => {
+            Failure::refused(message).hint(format!("did you mean {}?", similar.join(", ")))
+        }
+        EngineError::NoSuchName { .. } => Failure::refused(message).hint("`dm search WORDS` looks in names and docs"),
+        EngineError::AmbiguousName { candidates, .. } => {
+            Failure::usage(format!("{message}:")).hint(format!("write more of its location:\n{}", listed(&candidates)))
+        }
+        EngineError::Location(_) | EngineError::Id(_) | EngineError::BadUrl { .. } => Failure::usage(message),
+        EngineError::LocationTaken { location } => {
+            Failure::refused(message).hint(format!("`dm show {location}` shows what is there; choose another place"))
+        }
+        EngineError::NoIntent => {
+            Failure::usage(message).hint("say why with --intent TEXT, or begin a patch with `dm patch new INTENT`")
+        }
+        EngineError::NoSuchSession(_) => Failure::usage(message).hint("`dm session list` shows them"),
+        EngineError::AmbiguousSession(names) => Failure::usage(format!("{message}:"))
+            .hint(format!("say which with --session or DM_SESSION:\n{}", listed(&names))),
+        EngineError::NoSuchPatch(_) => Failure::usage(message).hint("`dm patch list --all` shows them"),
+        EngineError::AmbiguousPatch { candidates, .. } => {
+            Failure::usage(message).hint(format!("write more of its id:\n{}", listed(&candidates)))
+        }
+        EngineError::NoFocus => {
+            Failure::usage(message).hint("name a patch, or focus one with `dm patch focus`; `dm patch list` shows them")
+        }
+        EngineError::WrongStatus { found: "ready", patch, .. } => {
+            Failure::refused(message).hint(format!("take it back to draft with `dm patch draft {}`", patch.short()))
+        }
+        EngineError::WrongStatus { .. } => Failure::refused(message),
+        EngineError::EmptyPatch(_) => Failure::refused(message).hint("save something to it with `dm add` or `dm edit`"),
+        EngineError::StandsOnDraft { below, .. } => {
+            Failure::refused(message).hint(format!("first `dm patch ready {}`", below.short()))
+        }
+        EngineError::Conflicts { conflicts, .. } => Failure::refused(message).hint(format!(
+            "`dm conflicts show ID` shows each, `dm conflicts resolve ID` settles it, --force overrides:\n{}",
+            listed(&conflicts)
+        )),
+        EngineError::MissingNeeds { .. } => {
+            Failure::refused(message).hint("`dm pull` may bring the patches that carry them")
+        }
+        EngineError::NoSuchConflict(_) => Failure::usage(message).hint("`dm conflicts list` shows them"),
+        EngineError::WayDoesNotFit { .. } => Failure::usage(message).hint("`dm conflicts show ID` lists the ways out"),
+        EngineError::Stale { .. } => Failure::refused(message).hint("look at what it is now, and save again"),
+        EngineError::WouldTurnBack(locations) => Failure::refused(format!("{message}:"))
+            .with_details(listed(&locations))
+            .hint("--overwrite takes the folder's text for them"),
+        EngineError::NoSuchRemote { known, .. } if known.is_empty() => {
+            Failure::usage(message).hint("there is no default server; `dm remote add NAME URL` names one")
+        }
+        EngineError::NoSuchRemote { known, .. } => {
+            Failure::usage(message).hint(format!("there are: {}", known.join(", ")))
+        }
+        EngineError::RemoteExists(_) => Failure::refused(message).hint("`dm remote remove NAME` forgets it"),
+        EngineError::NoAuthor => {
+            Failure::usage(message).hint("name one with --author NAME, DM_AUTHOR or `dm config set --user author NAME`")
+        }
+        EngineError::NoSuchKey { .. } => Failure::usage(message).hint("`dm status` shows which keys wait for trust"),
+        EngineError::NoSuchSetting(_) => Failure::usage(message).hint("`dm config list` shows the settings"),
+        EngineError::NothingToImport(_) => Failure::refused(message),
+        _ => Failure::unable(message),
+    }
+}
