@@ -206,11 +206,7 @@ impl<'a> Decoder<'a> {
     /// The error for a tag that is not known.
     #[must_use]
     pub fn unknown(&self, what: &'static str, value: u64) -> DecodeError {
-        DecodeError::Unknown {
-            at: self.at,
-            what,
-            value,
-        }
+        DecodeError::Unknown { at: self.at, what, value }
     }
 
     /// Ends the reading.
@@ -235,10 +231,7 @@ impl<'a> Decoder<'a> {
                 self.at += length;
                 Ok(taken)
             }
-            None => Err(DecodeError::Truncated {
-                at: self.bytes.len(),
-                what,
-            }),
+            None => Err(DecodeError::Truncated { at: self.bytes.len(), what }),
         }
     }
 
@@ -248,10 +241,7 @@ impl<'a> Decoder<'a> {
     /// [`DecodeError::Truncated`] at the end.
     pub fn byte(&mut self, what: &'static str) -> Result<u8, DecodeError> {
         let taken = self.raw(1, what)?;
-        taken
-            .first()
-            .copied()
-            .ok_or(DecodeError::Truncated { at: self.at, what })
+        taken.first().copied().ok_or(DecodeError::Truncated { at: self.at, what })
     }
 
     /// An unsigned integer in its shortest LEB128 form.
@@ -285,11 +275,7 @@ impl<'a> Decoder<'a> {
         let value = self.uint(what)?;
         match usize::try_from(value) {
             Ok(count) if count <= limit => Ok(count),
-            _ => Err(DecodeError::TooLarge {
-                what,
-                value,
-                limit: limit as u64,
-            }),
+            _ => Err(DecodeError::TooLarge { what, value, limit: limit as u64 }),
         }
     }
 
@@ -326,9 +312,7 @@ impl<'a> Decoder<'a> {
     /// Truncated.
     pub fn array<const N: usize>(&mut self, what: &'static str) -> Result<[u8; N], DecodeError> {
         let taken = self.raw(N, what)?;
-        taken
-            .try_into()
-            .map_err(|_| DecodeError::Truncated { at: self.at, what })
+        taken.try_into().map_err(|_| DecodeError::Truncated { at: self.at, what })
     }
 
     /// A list of at most `limit` elements.
@@ -361,15 +345,8 @@ impl<'a> Decoder<'a> {
         each: impl FnMut(&mut Self) -> Result<T, DecodeError>,
     ) -> Result<Vec<T>, DecodeError> {
         let elements = self.list(limit, what, each)?;
-        let ascending = elements
-            .iter()
-            .zip(elements.iter().skip(1))
-            .all(|(left, right)| left < right);
-        if ascending {
-            Ok(elements)
-        } else {
-            Err(self.not_canonical("a set out of order"))
-        }
+        let ascending = elements.iter().zip(elements.iter().skip(1)).all(|(left, right)| left < right);
+        if ascending { Ok(elements) } else { Err(self.not_canonical("a set out of order")) }
     }
 
     /// Nothing or a value.

@@ -155,9 +155,7 @@ impl Definition {
         }
         let tag = from.byte("kind")?;
         let kind = Kind::from_tag(tag).ok_or_else(|| from.unknown("kind", u64::from(tag)))?;
-        let text = from
-            .text(DEFINITION_TEXT_BYTES_MAX, "definition text")?
-            .to_owned();
+        let text = from.text(DEFINITION_TEXT_BYTES_MAX, "definition text")?.to_owned();
         if text.contains("\r\n") {
             return Err(from.not_canonical("a line ending that is not LF"));
         }
@@ -168,11 +166,7 @@ impl Definition {
             Ok(reference)
         })?;
         from.finish()?;
-        Ok(Self {
-            kind,
-            text,
-            references,
-        })
+        Ok(Self { kind, text, references })
     }
 
     /// The hash of what was written.
@@ -190,11 +184,7 @@ impl Definition {
     /// The entities referred to, each once, ascending.
     #[must_use]
     pub fn uses(&self) -> Vec<EntityId> {
-        let mut uses: Vec<_> = self
-            .references
-            .iter()
-            .filter_map(Reference::entity)
-            .collect();
+        let mut uses: Vec<_> = self.references.iter().filter_map(Reference::entity).collect();
         uses.sort_unstable();
         uses.dedup();
         uses
@@ -217,44 +207,25 @@ fn encode_target(to: &mut Encoder, reference: &Reference) {
     }
 }
 
-fn decode_reference(
-    from: &mut Decoder<'_>,
-    end: u32,
-    text: &str,
-) -> Result<Reference, DecodeError> {
+fn decode_reference(from: &mut Decoder<'_>, end: u32, text: &str) -> Result<Reference, DecodeError> {
     let gap = from.count(DEFINITION_TEXT_BYTES_MAX, "gap before a reference")?;
     let length = from.count(DEFINITION_TEXT_BYTES_MAX, "reference length")?;
     let start = end as usize + gap;
     let inside = length > 0 && text.get(start..start + length).is_some();
-    let (Ok(start), Ok(length), true) = (u32::try_from(start), u32::try_from(length), inside)
-    else {
+    let (Ok(start), Ok(length), true) = (u32::try_from(start), u32::try_from(length), inside) else {
         return Err(from.not_canonical("a reference outside the text"));
     };
     let tag = from.byte("reference target")?;
-    let form = if tag & 0x10 == 0 {
-        ReferenceForm::Path
-    } else {
-        ReferenceForm::Implicit
-    };
+    let form = if tag & 0x10 == 0 { ReferenceForm::Path } else { ReferenceForm::Implicit };
     let target = match tag & !0x10 {
         0 => Target::Unresolved,
         1 => Target::Entity(from.entity_id()?),
         2 => {
-            let name = from
-                .text(BUILTIN_NAME_BYTES_MAX, "builtin name")?
-                .to_owned();
+            let name = from.text(BUILTIN_NAME_BYTES_MAX, "builtin name")?.to_owned();
             let version = from.count(u32::MAX as usize, "builtin version")?;
-            Target::Builtin {
-                name,
-                version: u32::try_from(version).unwrap_or(u32::MAX),
-            }
+            Target::Builtin { name, version: u32::try_from(version).unwrap_or(u32::MAX) }
         }
         _ => return Err(from.unknown("reference target", u64::from(tag))),
     };
-    Ok(Reference {
-        start,
-        length,
-        form,
-        target,
-    })
+    Ok(Reference { start, length, form, target })
 }

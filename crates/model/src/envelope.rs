@@ -156,10 +156,7 @@ impl Body {
             4 => Self::Withdraw(Withdraw::decode(&mut from)?),
             5 => Self::Verdict(Verdict::decode(&mut from)?),
             _ => {
-                return Ok(Self::Unknown {
-                    kind,
-                    bytes: bytes.to_vec(),
-                });
+                return Ok(Self::Unknown { kind, bytes: bytes.to_vec() });
             }
         };
         from.finish()?;
@@ -171,12 +168,7 @@ impl Envelope {
     /// Seals a body: encodes, hashes and signs it.
     #[must_use]
     pub fn seal(space: Space, keys: &Keypair, authored_at: Timestamp, body: Body) -> Self {
-        let header = Header {
-            space,
-            author_key: keys.public(),
-            authored_at,
-            body_kind: body.kind(),
-        };
+        let header = Header { space, author_key: keys.public(), authored_at, body_kind: body.kind() };
         let mut to = Encoder::new();
         to.byte(ENVELOPE_FORMAT);
         to.uint(header.body_kind);
@@ -187,13 +179,7 @@ impl Envelope {
         let bytes = to.finish();
         let id = Self::id_of(&bytes);
         let signature = keys.sign(&id);
-        Self {
-            id,
-            bytes,
-            signature,
-            header,
-            body,
-        }
+        Self { id, bytes, signature, header, body }
     }
 
     /// Opens bytes from a peer or a file: decodes them and checks hash, signature and bounds.
@@ -202,11 +188,7 @@ impl Envelope {
     /// What is wrong with them; the verdict depends on nothing but the bytes and the signature.
     pub fn open(bytes: Vec<u8>, signature: Signature) -> Result<Self, EnvelopeError> {
         let envelope = Self::open_trusted(bytes, signature)?;
-        if !envelope
-            .header
-            .author_key
-            .verifies(&envelope.id, &signature)
-        {
+        if !envelope.header.author_key.verifies(&envelope.id, &signature) {
             return Err(EnvelopeError::BadSignature { id: envelope.id });
         }
         let holder = envelope.header.author_key.instance();
@@ -231,13 +213,7 @@ impl Envelope {
         }
         let id = Self::id_of(&bytes);
         let (header, body) = decode_parts(&bytes)?;
-        Ok(Self {
-            id,
-            bytes,
-            signature,
-            header,
-            body,
-        })
+        Ok(Self { id, bytes, signature, header, body })
     }
 
     /// The hash of canonical bytes, which are not checked.
@@ -281,20 +257,14 @@ impl Envelope {
     pub fn needs(&self) -> Vec<EnvelopeId> {
         let mut needs = match &self.body {
             Body::Revision(revision) => revision.replaces.clone(),
-            Body::Apply(apply) => apply
-                .onto
-                .iter()
-                .copied()
-                .chain(apply.patches.iter().map(|(_, revision)| *revision))
-                .collect(),
+            Body::Apply(apply) => {
+                apply.onto.iter().copied().chain(apply.patches.iter().map(|(_, revision)| *revision)).collect()
+            }
             Body::Unapply(unapply) => unapply.onto.clone(),
             Body::Withdraw(withdraw) => vec![withdraw.revision],
-            Body::Verdict(verdict) => verdict
-                .supersedes
-                .iter()
-                .copied()
-                .chain(std::iter::once(verdict.revision))
-                .collect(),
+            Body::Verdict(verdict) => {
+                verdict.supersedes.iter().copied().chain(std::iter::once(verdict.revision)).collect()
+            }
             Body::Unknown { .. } => Vec::new(),
         };
         needs.sort_unstable();
@@ -316,13 +286,5 @@ fn decode_parts(bytes: &[u8]) -> Result<(Header, Body), DecodeError> {
     let body = from.bytes(ENVELOPE_BYTES_MAX, "body")?;
     from.finish()?;
     let body = Body::decode(body_kind, body)?;
-    Ok((
-        Header {
-            space,
-            author_key,
-            authored_at,
-            body_kind,
-        },
-        body,
-    ))
+    Ok((Header { space, author_key, authored_at, body_kind }, body))
 }

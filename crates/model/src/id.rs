@@ -18,10 +18,7 @@ pub struct IdParseError {
 }
 
 fn parse_hex<const N: usize>(text: &str) -> Result<[u8; N], IdParseError> {
-    let bad = || IdParseError {
-        digits: N * 2,
-        found: text.chars().take(80).collect(),
-    };
+    let bad = || IdParseError { digits: N * 2, found: text.chars().take(80).collect() };
     let digits = text.as_bytes();
     if digits.len() != N * 2 {
         return Err(bad());

@@ -24,10 +24,7 @@ pub use codec::{DecodeError, Decoder, Encoder};
 pub use definition::{Definition, Kind, Reference, ReferenceForm, Target};
 pub use entity::entity_id;
 pub use envelope::{Body, Envelope, EnvelopeError, Header, Space};
-pub use id::{
-    DefHash, EntityId, EnvelopeId, IdParseError, InstanceId, LinkHash, OpId, PatchId, RevisionId,
-    SessionId,
-};
+pub use id::{DefHash, EntityId, EnvelopeId, IdParseError, InstanceId, LinkHash, OpId, PatchId, RevisionId, SessionId};
 pub use key::{AuthorKey, Keypair, Signature};
 pub use location::{Location, LocationError};
 pub use op::{Action, Deprecation, Op, Register, Value, Visibility};

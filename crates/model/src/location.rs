@@ -45,10 +45,7 @@ pub enum LocationError {
 }
 
 fn valid_segment(segment: &str) -> bool {
-    !segment.is_empty()
-        && segment
-            .chars()
-            .all(|c| c != '.' && !c.is_whitespace() && !c.is_control())
+    !segment.is_empty() && segment.chars().all(|c| c != '.' && !c.is_whitespace() && !c.is_control())
 }
 
 impl Location {
@@ -116,8 +113,7 @@ impl Location {
 
     pub(crate) fn decode(from: &mut Decoder<'_>) -> Result<Self, DecodeError> {
         let text = from.text(LOCATION_SEGMENTS_MAX * (SEGMENT_BYTES_MAX + 1), "location")?;
-        text.parse()
-            .map_err(|_| from.not_canonical("a text that is no location"))
+        text.parse().map_err(|_| from.not_canonical("a text that is no location"))
     }
 }
 
@@ -129,8 +125,7 @@ impl FromStr for Location {
             return Err(LocationError::Empty);
         }
         let segments = text.split('.').count();
-        if segments > LOCATION_SEGMENTS_MAX || text.split('.').any(|s| s.len() > SEGMENT_BYTES_MAX)
-        {
+        if segments > LOCATION_SEGMENTS_MAX || text.split('.').any(|s| s.len() > SEGMENT_BYTES_MAX) {
             return Err(LocationError::TooLong);
         }
         if segments == 1 {
@@ -140,14 +135,9 @@ impl FromStr for Location {
             return Err(LocationError::NoName(text.to_owned()));
         }
         if let Some(bad) = text.split('.').find(|s| !valid_segment(s)) {
-            return Err(LocationError::BadSegment {
-                path: text.to_owned(),
-                segment: bad.to_owned(),
-            });
+            return Err(LocationError::BadSegment { path: text.to_owned(), segment: bad.to_owned() });
         }
-        Ok(Self {
-            path: text.to_owned(),
-        })
+        Ok(Self { path: text.to_owned() })
     }
 }
 
@@ -164,26 +154,11 @@ mod tests {
     #[test]
     fn the_missing_part_is_named() {
         assert_eq!("".parse::<Location>(), Err(LocationError::Empty));
-        assert_eq!(
-            "twice".parse::<Location>(),
-            Err(LocationError::NoOwner("twice".into()))
-        );
-        assert_eq!(
-            "Acme.".parse::<Location>(),
-            Err(LocationError::NoName("Acme.".into()))
-        );
-        assert!(matches!(
-            "Acme..f".parse::<Location>(),
-            Err(LocationError::BadSegment { .. })
-        ));
-        assert!(matches!(
-            "Acme.a b".parse::<Location>(),
-            Err(LocationError::BadSegment { .. })
-        ));
-        assert_eq!(
-            "A.".repeat(70).parse::<Location>(),
-            Err(LocationError::TooLong)
-        );
+        assert_eq!("twice".parse::<Location>(), Err(LocationError::NoOwner("twice".into())));
+        assert_eq!("Acme.".parse::<Location>(), Err(LocationError::NoName("Acme.".into())));
+        assert!(matches!("Acme..f".parse::<Location>(), Err(LocationError::BadSegment { .. })));
+        assert!(matches!("Acme.a b".parse::<Location>(), Err(LocationError::BadSegment { .. })));
+        assert_eq!("A.".repeat(70).parse::<Location>(), Err(LocationError::TooLong));
     }
 
     #[test]

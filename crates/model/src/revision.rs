@@ -112,12 +112,7 @@ impl Revision {
     #[must_use]
     pub fn needs(&self) -> Vec<OpId> {
         let own: std::collections::BTreeSet<OpId> = self.ops.iter().map(Op::id).collect();
-        let mut needs: Vec<_> = self
-            .ops
-            .iter()
-            .flat_map(Op::needs)
-            .filter(|need| !own.contains(need))
-            .collect();
+        let mut needs: Vec<_> = self.ops.iter().flat_map(Op::needs).filter(|need| !own.contains(need)).collect();
         needs.sort_unstable();
         needs.dedup();
         needs
@@ -150,9 +145,7 @@ impl Revision {
             intent: from.text(INTENT_BYTES_MAX, "intent")?.to_owned(),
             created_at: from.time("creation time")?,
             depends: from.set(PATCHES_MAX, "dependencies", Decoder::patch_id)?,
-            ops: from.list(REVISION_OPS_MAX, "ops", |from| {
-                Op::decode(from.bytes(OP_BYTES_MAX, "op")?)
-            })?,
+            ops: from.list(REVISION_OPS_MAX, "ops", |from| Op::decode(from.bytes(OP_BYTES_MAX, "op")?))?,
         };
         if revision.intent.trim().is_empty() {
             return Err(from.not_canonical("a patch without an intent"));
@@ -180,18 +173,10 @@ impl Apply {
         let apply = Self {
             channel: from.instance_id()?,
             onto: from.set(PATCHES_MAX, "predecessors", Decoder::envelope_id)?,
-            patches: from.set(PATCHES_MAX, "applied patches", |from| {
-                Ok((from.patch_id()?, from.envelope_id()?))
-            })?,
-            forced: from
-                .text(INTENT_BYTES_MAX, "reason for forcing")?
-                .to_owned(),
+            patches: from.set(PATCHES_MAX, "applied patches", |from| Ok((from.patch_id()?, from.envelope_id()?)))?,
+            forced: from.text(INTENT_BYTES_MAX, "reason for forcing")?.to_owned(),
         };
-        let distinct = apply
-            .patches
-            .iter()
-            .zip(apply.patches.iter().skip(1))
-            .all(|(a, b)| a.0 != b.0);
+        let distinct = apply.patches.iter().zip(apply.patches.iter().skip(1)).all(|(a, b)| a.0 != b.0);
         if apply.patches.is_empty() || !distinct {
             return Err(from.not_canonical("an apply of no patch, or of one patch twice"));
         }
@@ -226,10 +211,7 @@ impl Withdraw {
     }
 
     pub(crate) fn decode(from: &mut Decoder<'_>) -> Result<Self, DecodeError> {
-        Ok(Self {
-            patch: from.patch_id()?,
-            revision: from.envelope_id()?,
-        })
+        Ok(Self { patch: from.patch_id()?, revision: from.envelope_id()? })
     }
 }
 
@@ -250,12 +232,6 @@ impl Verdict {
         let kind = kind.ok_or_else(|| from.unknown("verdict", u64::from(tag)))?;
         let words = from.text(INTENT_BYTES_MAX, "words")?.to_owned();
         let supersedes = from.set(PATCHES_MAX, "superseded verdicts", Decoder::envelope_id)?;
-        Ok(Self {
-            revision,
-            author,
-            kind,
-            words,
-            supersedes,
-        })
+        Ok(Self { revision, author, kind, words, supersedes })
     }
 }

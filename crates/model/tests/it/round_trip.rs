@@ -1,8 +1,6 @@
 //! decode ∘ encode = identity, and no bytes but the canonical ones decode.
 
-use dm_model::{
-    Body, Definition, Envelope, EnvelopeError, Op, Session, Signature, Space, Timestamp,
-};
+use dm_model::{Body, Definition, Envelope, EnvelopeError, Op, Session, Signature, Space, Timestamp};
 use proptest::prelude::*;
 
 use crate::strategies::{body, definition, keys, op};
@@ -17,10 +15,7 @@ fn only_canonical<T: PartialEq + std::fmt::Debug>(
 ) {
     let at = at % bytes.len();
     assert!(decode(&bytes[..at]).is_none(), "cut bytes decode");
-    assert!(
-        decode(&[bytes, &[0]].concat()).is_none(),
-        "longer bytes decode"
-    );
+    assert!(decode(&[bytes, &[0]].concat()).is_none(), "longer bytes decode");
     let mut flipped = bytes.to_vec();
     flipped[at] ^= 1 << (bit % 8);
     if let Some((other, again)) = decode(&flipped) {
@@ -79,17 +74,9 @@ fn a_main_is_written_by_its_holder_only() {
         onto: Vec::new(),
         patches: vec![dm_model::PatchId::from_bytes([1; 16])],
     };
-    let envelope = Envelope::seal(
-        Space::PUBLIC,
-        &other,
-        Timestamp::from_ms(0),
-        Body::Unapply(fact),
-    );
+    let envelope = Envelope::seal(Space::PUBLIC, &other, Timestamp::from_ms(0), Body::Unapply(fact));
     let opened = Envelope::open(envelope.bytes().to_vec(), *envelope.signature());
-    assert_eq!(
-        opened,
-        Err(EnvelopeError::ForeignChannel { id: envelope.id() })
-    );
+    assert_eq!(opened, Err(EnvelopeError::ForeignChannel { id: envelope.id() }));
 }
 
 #[test]

@@ -1,0 +1,97 @@
+//! Running programs and taking their time and memory.
+
+use std::process::{Command, Stdio};
+use std::time::Instant;
+
+use anyhow::{Context as _, Result, bail, ensure};
+use wait4::Wait4 as _;
+
+/// The results of repeated measurements, in order of size.
+#[derive(Debug, Clone)]
+pub struct Sample {
+    values: Vec<f64>,
+}
+
+impl Sample {
+    /// Of at least one value.
+    pub fn new(mut values: Vec<f64>) -> Result<Self> {
+        ensure!(!values.is_empty(), "nothing was measured");
+        values.sort_by(f64::total_cmp);
+        Ok(Self { values })
+    }
+
+    /// How often it was measured.
+    pub fn runs(&self) -> usize {
+        self.values.len()
+    }
+
+    /// The middle one.
+    pub fn median(&self) -> f64 {
+        self.at(0.5)
+    }
+
+    /// The one that 95 of 100 do not exceed.
+    pub fn p95(&self) -> f64 {
+        self.at(0.95)
+    }
+
+    fn at(&self, part: f64) -> f64 {
+        let index = ((self.values.len() - 1) as f64 * part).round();
+        // An index within the list, so it is small and not negative.
+        self.values.get(index as usize).copied().unwrap_or(f64::NAN)
+    }
+}
+
+/// What a whole process took.
+#[derive(Debug, Clone, Copy)]
+pub struct Usage {
+    pub seconds: f64,
+    /// The most memory that it had at once, in bytes.
+    pub memory: u64,
+}
+
+/// Runs a command to its successful end, and says what it took from before its start to after its end.
+pub fn run(command: &mut Command) -> Result<Usage> {
+    command.stdout(Stdio::null()).stderr(Stdio::null());
+    let begin = Instant::now();
+    let child = command.spawn().context("the program could not be started")?;
+    let used = child.wait4().context("the program could not be waited for")?;
+    let seconds = begin.elapsed().as_secs_f64();
+    if !used.status.success() {
+        bail!("{} ended with {}{}", named(command), used.status, said(command));
+    }
+    Ok(Usage { seconds, memory: used.rusage.maxrss })
+}
+
+/// What a failed command says when it is run once more.
+fn said(command: &mut Command) -> String {
+    let done = command.stdout(Stdio::piped()).stderr(Stdio::piped()).output();
+    let words = done.map(|done| String::from_utf8_lossy(&done.stderr).trim().to_owned()).unwrap_or_default();
+    words.lines().next().map(|line| format!(": {line}")).unwrap_or_default()
+}
+
+fn named(command: &Command) -> String {
+    let args = command.get_args().take(3).map(|arg| arg.to_string_lossy());
+    std::iter::once("dm".into()).chain(args).collect::<Vec<_>>().join(" ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn median_and_p95_are_taken_by_rank() {
+        let sample = Sample::new((1..=101).rev().map(f64::from).collect()).unwrap();
+        assert_eq!((sample.median(), sample.p95(), sample.runs()), (51.0, 96.0, 101));
+        assert_eq!(Sample::new(vec![7.0]).unwrap().p95(), 7.0);
+        assert!(Sample::new(Vec::new()).is_err());
+    }
+
+    #[test]
+    fn a_process_is_measured_and_a_failure_told() {
+        let used = run(Command::new("sh").args(["-c", "exit 0"])).unwrap();
+        assert!(used.seconds > 0.0 && used.memory > 100_000, "{used:?}");
+        let error = run(Command::new("sh").args(["-c", "echo no store >&2; exit 3"])).unwrap_err();
+        assert!(error.to_string().contains("no store"), "{error}");
+    }
+}
