@@ -155,7 +155,7 @@ fn store_failure(error: &StoreError) -> Failure {
         StoreError::Exists { .. } => failure.hint("`dm status` shows how it stands"),
         StoreError::Foreign { .. } => failure.hint("name the store's folder with --store DIR"),
         StoreError::Newer { .. } => failure.hint("install a newer dm; this one leaves the store as it is"),
-        StoreError::Damaged { .. } | StoreError::Fold(_) | StoreError::Definition(_) => {
+        StoreError::Damaged { .. } | StoreError::Fold(_) => {
             failure.hint("`dm verify` says what is damaged and what helps")
         }
         StoreError::Full { .. } => failure.hint("make room and try again; nothing was written"),

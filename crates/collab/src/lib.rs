@@ -15,6 +15,7 @@ pub mod patch;
 pub mod read;
 pub mod register;
 pub mod state;
+pub mod sync;
 pub mod view;
 
 pub use conflict::{Conflict, ConflictId, ConflictKind, Subject, WayOut};

@@ -35,13 +35,11 @@ impl HashedDefinition {
         Self { hash: definition.hash(), definition }
     }
 
-    /// Decodes canonical bytes from a peer or a file and hashes them; the caller compares the hash with what it asked for.
-    ///
-    /// # Errors
-    /// [`StoreError::Definition`] if they are no definition's canonical bytes.
-    pub fn from_bytes(bytes: &[u8]) -> Result<Self, StoreError> {
-        let definition = Definition::decode(bytes)?;
-        Ok(Self { hash: Definition::hash_of(bytes), definition: Arc::new(definition) })
+    /// A definition that came as canonical bytes, whose hash is known from them.
+    #[must_use]
+    pub fn of_hash(hash: DefHash, definition: Arc<Definition>) -> Self {
+        debug_assert_eq!(definition.hash(), hash, "BUG: a definition under another's hash");
+        Self { hash, definition }
     }
 
     /// The hash.

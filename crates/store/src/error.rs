@@ -3,7 +3,6 @@
 use std::path::{Path, PathBuf};
 
 use dm_collab::ReadError;
-use dm_model::DecodeError;
 
 /// Why a store could not be made, opened, read or written. Every variant names the file.
 #[derive(Debug, thiserror::Error)]
@@ -86,9 +85,6 @@ pub enum StoreError {
         #[source]
         source: rusqlite::Error,
     },
-    /// A definition that was to be stored does not decode.
-    #[error("a definition does not decode: {0}")]
-    Definition(#[from] DecodeError),
     /// Something named in the call is not in the store.
     #[error("{}: there is no {what} {id}", path.display())]
     NoSuch {

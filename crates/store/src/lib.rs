@@ -14,6 +14,7 @@ mod append;
 mod content;
 mod encoding;
 mod error;
+mod exchange;
 mod history;
 mod ids;
 mod journal;

@@ -1,0 +1,120 @@
+//! The side that answers.
+
+use dm_model::{Body, DefHash, EnvelopeId, RevisionId, Space};
+
+use super::message::{Message, Verdict};
+use super::parcel::{Parcel, Received, check_parcel};
+use super::{ExchangeRead, PAIRS_MAX, ProtocolError, Step, SyncError};
+use crate::read::{Need, ReadError};
+
+/// Answers one question. A new one is made for each: between questions there is nothing to remember.
+#[derive(Debug, Default)]
+pub struct Responder {
+    /// What was put and is being stored.
+    put: Option<Put>,
+}
+
+#[derive(Debug)]
+struct Put {
+    received: Received,
+    finish: bool,
+}
+
+/// The only space that is shared so far.
+fn shared(space: Space) -> Result<Space, ProtocolError> {
+    if space == Space::PUBLIC { Ok(space) } else { Err(ProtocolError::OtherSpace) }
+}
+
+impl Responder {
+    /// A responder that waits for a question.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Takes a question.
+    ///
+    /// # Errors
+    /// A message that is no question, or whose content fails its checks; the own store.
+    pub fn handle(&mut self, message: Message, read: &dyn ExchangeRead) -> Result<Step, SyncError> {
+        let answer = match message {
+            Message::Hello { space, all, known, .. } => {
+                let own = read.set_fingerprint(shared(space)?)?;
+                let verdict = match own {
+                    own if own == all => Verdict::Same,
+                    own if own == known => Verdict::AsKnown,
+                    _ => Verdict::Differ,
+                };
+                let missing = read.missing_contents()?.into_iter().take(PAIRS_MAX).collect();
+                Message::Welcome { instance: read.own_channel(), verdict, missing }
+            }
+            Message::Have { space, ids } => {
+                let own = read.envelope_ids(shared(space)?)?;
+                let lacking = without(&ids, &own);
+                let offered = read.ids_in_order(&without(&own, &ids))?;
+                Message::Difference { lacking, offered }
+            }
+            Message::Get { ids } => {
+                let mut public = Vec::with_capacity(ids.len());
+                for id in ids {
+                    if read.envelope(&id)?.is_some_and(|envelope| envelope.header().space == Space::PUBLIC) {
+                        public.push(id);
+                    }
+                }
+                Message::Parcel(Parcel::pack(read, &public)?.0)
+            }
+            Message::GetContent { pairs } => Message::Parcel(Parcel::pack_content(read, Space::PUBLIC, &pairs)?.0),
+            Message::Put { parcel, finish } => return self.put(&parcel, finish, read),
+            other => return Err(ProtocolError::Unexpected { found: other.kind() }.into()),
+        };
+        Ok(Step::Send(answer))
+    }
+
+    fn put(&mut self, parcel: &Parcel, finish: bool, read: &dyn ExchangeRead) -> Result<Step, SyncError> {
+        let awaits = |hash: &DefHash| Ok(!read.waiting_on(&Need::Content(*hash))?.is_empty());
+        let received = check_parcel(parcel, Space::PUBLIC, &|_| true, &awaits)?;
+        self.put = Some(Put { received: received.clone(), finish });
+        Ok(Step::Store(received))
+    }
+
+    /// What was handed out is stored.
+    ///
+    /// # Errors
+    /// The own store.
+    pub fn stored(&mut self, read: &dyn ExchangeRead) -> Result<Step, SyncError> {
+        let put = self.put.take().ok_or(ProtocolError::Unexpected { found: "stored" })?;
+        let missing = still_missing(&put.received, read)?;
+        if put.finish && missing.is_empty() {
+            return Ok(Step::Settle);
+        }
+        Ok(Step::Send(Message::Stored { missing }))
+    }
+
+    /// What does not conflict is applied; `made` are the own facts that say so.
+    ///
+    /// # Errors
+    /// The own store.
+    pub fn settled(&mut self, made: &[EnvelopeId], read: &dyn ExchangeRead) -> Result<Step, SyncError> {
+        let (parcel, _) = Parcel::pack(read, made)?;
+        Ok(Step::Send(Message::Finished { parcel }))
+    }
+}
+
+/// The elements of one ascending list that another has not.
+fn without(ids: &[EnvelopeId], others: &[EnvelopeId]) -> Vec<EnvelopeId> {
+    ids.iter().filter(|id| others.binary_search(id).is_err()).copied().collect()
+}
+
+/// The content that the stored revisions still wait for.
+fn still_missing(received: &Received, read: &dyn ExchangeRead) -> Result<Vec<(RevisionId, DefHash)>, ReadError> {
+    let mut missing = Vec::new();
+    for envelope in &received.envelopes {
+        let Body::Revision(revision) = envelope.body() else { continue };
+        for hash in revision.contents() {
+            if missing.len() < PAIRS_MAX && !read.content_present(&hash)? {
+                missing.push((envelope.id(), hash));
+            }
+        }
+    }
+    Ok(missing)
+}
