@@ -3,15 +3,19 @@
 mod conflicts;
 mod demo;
 mod docs;
+mod exchange;
 mod import;
 mod instance;
 mod pages;
 mod patch;
 mod read;
+mod serve;
 mod session;
 mod write;
 
 use std::process::ExitCode;
+
+use dm_engine::Direction;
 
 use crate::args::{Cli, Command};
 use crate::context::Context;
@@ -48,11 +52,11 @@ pub fn run(cli: Cli) -> Result<ExitCode, Failure> {
         Command::Deps(args) => read::deps(context, &args),
         Command::Dependents(args) => read::dependents(context, &args),
         Command::Conflicts(command) => conflicts::conflicts(context, command),
-        Command::Remote(_) => unreachable!(),
-        Command::Sync(_) => unreachable!(),
-        Command::Push(_) => unreachable!(),
-        Command::Pull(_) => unreachable!(),
-        Command::Serve(_) => unreachable!(),
+        Command::Remote(command) => exchange::remote(context, command),
+        Command::Sync(args) => exchange::exchange(context, &args, Direction::Both),
+        Command::Push(args) => exchange::exchange(context, &args, Direction::PushOnly),
+        Command::Pull(args) => exchange::exchange(context, &args, Direction::PullOnly),
+        Command::Serve(args) => serve::serve(context, &args),
         Command::Token(command) => instance::token(context, &command),
         Command::Verify(_) => instance::verify(context),
         Command::Rebuild(args) => instance::rebuild(context, &args),

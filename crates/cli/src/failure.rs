@@ -1,6 +1,6 @@
 //! The one place that turns errors into words, hints and exit codes.
 
-use dm_engine::{EngineError, StoreError};
+use dm_engine::{EngineError, RemoteError, StoreError};
 
 use crate::output;
 
@@ -224,6 +224,7 @@ fn named_failure(message: String, error: EngineError) -> Failure {
         EngineError::NoSuchRemote { known, .. } => {
             Failure::usage(message).hint(format!("there are: {}", known.join(", ")))
         }
+        EngineError::Remote { source, .. } => remote_failure(message, &source),
         EngineError::RemoteExists(_) => Failure::refused(message).hint("`dm remote remove NAME` forgets it"),
         EngineError::NoAuthor => {
             Failure::usage(message).hint("name one with --author NAME, DM_AUTHOR or `dm config set --user author NAME`")
@@ -232,5 +233,22 @@ fn named_failure(message: String, error: EngineError) -> Failure {
         EngineError::NoSuchSetting(_) => Failure::usage(message).hint("`dm config list` shows the settings"),
         EngineError::NothingToImport(_) => Failure::refused(message),
         _ => Failure::unable(message),
+    }
+}
+
+fn remote_failure(message: String, error: &RemoteError) -> Failure {
+    let failure = Failure::unable(message);
+    match error {
+        RemoteError::Unreachable(_) | RemoteError::TimedOut(_) => {
+            failure.hint("what is here stays here; try again when it answers")
+        }
+        RemoteError::Cut(_) => failure.hint("what arrived whole is kept; try again, it goes on where it stopped"),
+        RemoteError::NotAllowed(_) => {
+            failure.hint("`dm token create` makes a key on its side; `dm remote add NAME URL --token KEY` shows it")
+        }
+        RemoteError::Version(_) => failure.hint("install the newer dm on the side that has the older one"),
+        RemoteError::Foreign(_) => failure.hint("check the URL with `dm remote list`"),
+        RemoteError::Refused { .. } => failure,
+        RemoteError::Invalid(_) => failure.hint("nothing of that answer was stored; tell whoever runs the remote"),
     }
 }

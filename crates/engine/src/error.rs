@@ -3,9 +3,12 @@
 use std::path::PathBuf;
 
 use dm_collab::ReadError;
+use dm_collab::sync::ProtocolError;
 use dm_model::{EnvelopeError, IdParseError, LocationError, PatchId};
 use dm_store::StoreError;
 use dm_syntax::Diagnostic;
+
+use crate::remote::RemoteError;
 
 /// A syntax or name error in a text, with what is needed to show it.
 #[derive(Debug, Clone)]
@@ -191,6 +194,22 @@ pub enum EngineError {
         /// Those there are.
         known: Vec<String>,
     },
+    /// A remote that could not be spoken with.
+    #[error("remote `{name}` ({url}): {source}")]
+    Remote {
+        /// Its name here.
+        name: String,
+        /// Its URL.
+        url: String,
+        /// Why.
+        source: Box<RemoteError>,
+    },
+    /// Another instance that does not keep to the protocol.
+    #[error(transparent)]
+    Peer(ProtocolError),
+    /// A cursor that this store did not give out.
+    #[error("`{0}` is no cursor of this server")]
+    ForeignCursor(String),
     /// A remote of that name is there.
     #[error("a remote `{0}` is there already")]
     RemoteExists(String),

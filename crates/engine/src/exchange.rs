@@ -1,52 +1,301 @@
 //! Exchange: what arrives is stored, its keys noted, and what does not conflict is applied (SEMANTICS R25).
+//!
+//! The machines of `dm_collab::sync` say what comes next; here it is done: messages go over a line, parcels into the store,
+//! each in a transaction of its own, so that a cut loses at most the parcel under way.
 
 use dm_collab::exchange::Candidates;
 use dm_collab::patch::{apply_fact, revision_body};
-use dm_model::{Body, EnvelopeId, PatchId};
+use dm_collab::sync::{self, Initiator, Message, Parcel, Plan, Responder, Step, SyncError};
+use dm_model::{Body, EnvelopeId, PatchId, Space};
+use dm_store::{Arrival, HashedDefinition, ReadTx, Remote};
 
+use crate::engine::{Engine, SessionChoice};
 use crate::error::EngineError;
+use crate::instance::remote_named;
 use crate::patches;
-use crate::report::{HeldPatch, PatchSummary, Received};
+use crate::remote::Line;
+use crate::report::{ExchangeReport, NewKey, PatchSummary, Received};
 use crate::snapshot::{conflict_summaries, held_patch};
 use crate::transaction::Transaction;
 use crate::trust;
 
+pub use dm_collab::sync::Direction;
+
+/// What was received and is to be settled.
+#[derive(Default)]
+struct Arrived {
+    ids: Vec<EnvelopeId>,
+    new_keys: Vec<NewKey>,
+    /// What a dry run keeps instead of storing it.
+    unstored: Vec<sync::Received>,
+}
+
 impl Transaction<'_> {
-    /// Notes the keys of what arrived, applies what another main has and what does not conflict, and says in words what came
-    /// and what is held.
-    pub(crate) fn settle_received(&mut self, arrived: &[EnvelopeId]) -> Result<Received, EngineError> {
-        let new_keys = trust::note_keys(&mut self.tx, arrived, self.engine.system())?;
+    /// Stores what a machine has checked, and notes the keys of its authors.
+    fn store_received(&mut self, received: sync::Received) -> Result<Vec<NewKey>, EngineError> {
+        let ids: Vec<EnvelopeId> = received.envelopes.iter().map(|envelope| envelope.id()).collect();
+        let definitions = received.definitions.into_iter();
+        let definitions = definitions.map(|(hash, definition)| HashedDefinition::of_hash(hash, definition)).collect();
+        self.tx.append(&Arrival { envelopes: received.envelopes, definitions })?;
+        trust::note_keys(&mut self.tx, &ids, self.engine.system())
+    }
+
+    /// Applies what another main has and what does not conflict, and says in words what came and what is held. Answers the
+    /// facts that this made, too.
+    pub(crate) fn settle_received(
+        &mut self,
+        arrived: &[EnvelopeId],
+        new_keys: Vec<NewKey>,
+    ) -> Result<(Received, Vec<EnvelopeId>), EngineError> {
         let trusted = trust::Trusted::load(&self.tx)?;
         let selection = Candidates::of(&*self.tx, &|envelope| trusted.trusts(envelope))?.select()?;
+        let mut made = Vec::new();
         if !selection.apply.is_empty() {
             let fact = apply_fact(&*self.tx, &selection.apply, String::new())?;
-            self.append(vec![Body::Apply(fact)])?;
+            made = self.append(vec![Body::Apply(fact)])?;
         }
-        let mut brought: Vec<PatchId> = Vec::new();
-        for id in arrived {
-            if let Some(body) = revision_body(&*self.tx, id)?
-                && !brought.contains(&body.patch)
-            {
-                brought.push(body.patch);
-            }
-        }
+        let brought = patches_of(&self.tx, arrived)?;
         let look = self.look(None)?;
         let all: Vec<String> = patches::all_patches(&self.tx)?.iter().map(ToString::to_string).collect();
         let summarize = |ids: &[PatchId]| -> Result<Vec<PatchSummary>, EngineError> {
             ids.iter().map(|patch| patches::summary_among(&look, &self.workspace, patch, &all)).collect()
         };
         let applied: Vec<PatchId> = selection.apply.iter().map(|(patch, _)| *patch).collect();
-        let mut held: Vec<HeldPatch> = Vec::new();
+        let mut held = Vec::new();
         for patch in &selection.held {
             held.push(held_patch(&look, &self.workspace, patch)?);
         }
-        Ok(Received {
+        let received = Received {
             patches: summarize(&brought)?,
             applied: summarize(&applied)?,
             held,
             conflicts: conflict_summaries(&look, &self.workspace)?,
             new_keys,
-            pending: look.tx.counts()?.pending,
+            pending: look.tx.pending_count()?,
+        };
+        Ok((received, made))
+    }
+}
+
+/// The patches that these envelopes bring revisions of, each once, in their order.
+fn patches_of(tx: &ReadTx<'_>, ids: &[EnvelopeId]) -> Result<Vec<PatchId>, EngineError> {
+    let mut brought = Vec::new();
+    for id in ids {
+        if let Some(body) = revision_body(tx, id)?
+            && !brought.contains(&body.patch)
+        {
+            brought.push(body.patch);
+        }
+    }
+    Ok(brought)
+}
+
+/// An exchange under way: a machine, the line it speaks over, and what came of it.
+struct Exchange<'e> {
+    engine: &'e Engine,
+    remote: Remote,
+    machine: Initiator,
+    line: Line,
+    dry_run: bool,
+    arrived: Arrived,
+    received: Received,
+    /// How many of the outcome's known envelopes are noted already.
+    noted: usize,
+}
+
+impl Engine {
+    /// Exchanges with a remote: the one named, else the only one. `progress` hears in words how far it is.
+    ///
+    /// # Errors
+    /// If there is no such remote, it cannot be spoken with, or it does not keep to the protocol. What was received and checked
+    /// until then stays.
+    pub fn exchange(
+        &self,
+        remote: Option<&str>,
+        direction: Direction,
+        dry_run: bool,
+        progress: &mut dyn FnMut(&str),
+    ) -> Result<ExchangeReport, EngineError> {
+        let remote = remote_named(&self.store().read()?, remote)?;
+        let plan = Plan { peer: remote.name.clone(), space: Space::PUBLIC, direction, dry_run };
+        let mut exchange = Exchange {
+            engine: self,
+            line: Line::to(&remote),
+            remote,
+            machine: Initiator::new(plan),
+            dry_run,
+            arrived: Arrived::default(),
+            received: Received::default(),
+            noted: 0,
+        };
+        exchange.run(progress)?;
+        exchange.report()
+    }
+
+    /// Answers a question of another instance.
+    ///
+    /// # Errors
+    /// If the question is not valid; then nothing was stored. If the store fails.
+    pub fn answer(&self, question: Message) -> Result<Message, EngineError> {
+        let mut machine = Responder::new();
+        let mut step = machine.handle(question, &self.store().read()?).map_err(sync_failure)?;
+        let mut arrived = Arrived::default();
+        loop {
+            step = match step {
+                Step::Send(answer) => return Ok(answer),
+                Step::Store(received) => {
+                    self.keep(&mut arrived, received)?;
+                    machine.stored(&self.store().read()?)
+                }
+                Step::Settle => {
+                    let (_, made) = self.settle(&mut arrived)?;
+                    machine.settled(&made, &self.store().read()?)
+                }
+                Step::Done => return Err(EngineError::Peer(sync::ProtocolError::Unexpected { found: "nothing" })),
+            }
+            .map_err(sync_failure)?;
+        }
+    }
+
+    /// Takes a parcel that came by the simple door: stores it, applies what does not conflict, and says what came of it.
+    ///
+    /// # Errors
+    /// As [`Engine::answer`].
+    pub fn take(&self, parcel: Parcel) -> Result<Received, EngineError> {
+        let mut machine = Responder::new();
+        let step =
+            machine.handle(Message::Put { parcel, finish: true }, &self.store().read()?).map_err(sync_failure)?;
+        let mut arrived = Arrived::default();
+        if let Step::Store(received) = step {
+            self.keep(&mut arrived, received)?;
+        }
+        Ok(self.settle(&mut arrived)?.0)
+    }
+
+    fn keep(&self, arrived: &mut Arrived, received: sync::Received) -> Result<(), EngineError> {
+        arrived.ids.extend(received.envelopes.iter().map(|envelope| envelope.id()));
+        let mut tx = self.begin(&SessionChoice::Current, false)?;
+        arrived.new_keys.extend(tx.store_received(received)?);
+        tx.commit()
+    }
+
+    fn settle(&self, arrived: &mut Arrived) -> Result<(Received, Vec<EnvelopeId>), EngineError> {
+        let mut tx = self.begin(&SessionChoice::Current, false)?;
+        let settled = tx.settle_received(&arrived.ids, std::mem::take(&mut arrived.new_keys))?;
+        tx.commit()?;
+        Ok(settled)
+    }
+}
+
+impl Exchange<'_> {
+    fn run(&mut self, progress: &mut dyn FnMut(&str)) -> Result<(), EngineError> {
+        let engine = self.engine;
+        let mut step = self.machine.begin(&engine.store().read()?);
+        loop {
+            step = match self.checked(step)? {
+                Step::Send(question) => {
+                    let (coming, going) = self.machine.ahead();
+                    progress(&format!("{}: {coming} envelopes to come, {going} to go", question.kind()));
+                    let answer = self.line.ask(&question).map_err(|source| self.failure(source))?;
+                    self.machine.handle(answer, &engine.store().read()?)
+                }
+                Step::Store(received) => {
+                    self.store(received)?;
+                    self.machine.stored(&engine.store().read()?)
+                }
+                Step::Settle => {
+                    let made = self.settle()?;
+                    self.machine.settled(&made, &engine.store().read()?)
+                }
+                Step::Done => return self.close(),
+            };
+        }
+    }
+
+    fn failure(&self, source: crate::remote::RemoteError) -> EngineError {
+        EngineError::Remote { name: self.remote.name.clone(), url: self.remote.url.clone(), source: Box::new(source) }
+    }
+
+    fn checked(&self, step: Result<Step, SyncError>) -> Result<Step, EngineError> {
+        step.map_err(|error| match error {
+            SyncError::Protocol(error) => self.failure(error.into()),
+            SyncError::Read(error) => error.into(),
         })
+    }
+
+    fn store(&mut self, received: sync::Received) -> Result<(), EngineError> {
+        self.arrived.ids.extend(received.envelopes.iter().map(|envelope| envelope.id()));
+        if self.dry_run {
+            self.arrived.unstored.push(received);
+            return Ok(());
+        }
+        let mut tx = self.engine.begin(&SessionChoice::Current, false)?;
+        self.arrived.new_keys.extend(tx.store_received(received)?);
+        self.noted = note_known(&mut tx, &self.remote, &self.machine, self.noted)?;
+        tx.commit()
+    }
+
+    fn settle(&mut self) -> Result<Vec<EnvelopeId>, EngineError> {
+        let mut tx = self.engine.begin(&SessionChoice::Current, self.dry_run)?;
+        for received in std::mem::take(&mut self.arrived.unstored) {
+            self.arrived.new_keys.extend(tx.store_received(received)?);
+        }
+        let (received, made) = tx.settle_received(&self.arrived.ids, std::mem::take(&mut self.arrived.new_keys))?;
+        self.received = received;
+        tx.commit()?;
+        Ok(if self.dry_run { Vec::new() } else { made })
+    }
+
+    /// Notes what the remote is known to hold now, and when.
+    fn close(&mut self) -> Result<(), EngineError> {
+        if self.dry_run {
+            return Ok(());
+        }
+        let mut tx = self.engine.begin(&SessionChoice::Current, false)?;
+        self.noted = note_known(&mut tx, &self.remote, &self.machine, self.noted)?;
+        self.remote.last_sync = Some(self.engine.system().now());
+        tx.tx.put_remote(&self.remote)?;
+        tx.commit()
+    }
+
+    fn report(self) -> Result<ExchangeReport, EngineError> {
+        let outcome = self.machine.outcome();
+        let snapshot = self.engine.snapshot(&SessionChoice::Current)?;
+        let look = snapshot.look()?;
+        let ids: Vec<String> = patches::all_patches(&snapshot.tx)?.iter().map(ToString::to_string).collect();
+        let mut sent = Vec::new();
+        for patch in patches_of(&snapshot.tx, &outcome.sent)? {
+            sent.push(patches::summary_among(&look, &snapshot.workspace, &patch, &ids)?);
+        }
+        Ok(ExchangeReport {
+            remote: self.remote.name,
+            dry_run: self.dry_run,
+            sent,
+            sent_envelopes: outcome.sent.len() as u64,
+            received_envelopes: outcome.received.len() as u64,
+            received: self.received,
+            round_trips: self.line.trips,
+            bytes_sent: self.line.bytes_sent,
+            bytes_received: self.line.bytes_received,
+            view_fingerprint: dm_collab::ProjectionRead::view_fingerprint(&snapshot.tx)?.short(),
+        })
+    }
+}
+
+fn note_known(
+    tx: &mut Transaction<'_>,
+    remote: &Remote,
+    machine: &Initiator,
+    noted: usize,
+) -> Result<usize, EngineError> {
+    let known = &machine.outcome().known;
+    tx.tx.add_known(&remote.name, known.get(noted..).unwrap_or_default())?;
+    Ok(known.len())
+}
+
+fn sync_failure(error: SyncError) -> EngineError {
+    match error {
+        SyncError::Protocol(error) => EngineError::Peer(error),
+        SyncError::Read(error) => error.into(),
     }
 }

@@ -90,7 +90,7 @@ impl Transaction<'_> {
             return Err(EngineError::NoSuchKey { author: author.to_owned(), key: key.to_owned() });
         };
         self.tx.put_key(&AuthorKeyRecord { state: KeyState::Trusted, ..(*record).clone() })?;
-        self.settle_received(&[])
+        Ok(self.settle_received(&[], Vec::new())?.0)
     }
 
     /// Makes a key that whoever exchanges with this store must show. From the first one on, everyone must.

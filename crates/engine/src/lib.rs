@@ -10,6 +10,7 @@
 
 mod conflicts;
 mod diff;
+mod doors;
 pub mod engine;
 mod error;
 mod exchange;
@@ -20,6 +21,7 @@ mod keys;
 mod look;
 mod names;
 mod patches;
+mod remote;
 pub mod report;
 mod save;
 mod scope;
@@ -29,16 +31,20 @@ mod sources;
 mod system;
 pub mod transaction;
 mod trust;
+pub mod wire;
 mod workspace;
 
 pub use conflicts::Way;
 pub use dm_store::StoreError;
 pub use dm_syntax::render as render_diagnostic;
+pub use doors::{Access, Page};
 pub use engine::{Engine, InitOptions, OpenOptions, STORE_FOLDER, SessionChoice, init};
 pub use error::{EngineError, NameError, TextProblem};
+pub use exchange::Direction;
 pub use export::ExportRequest;
 pub use import::ImportRequest;
 pub use instance::RemoteRequest;
+pub use remote::RemoteError;
 pub use report::*;
 pub use save::{Base, Opened, SaveRequest};
 pub use snapshot::{Dependencies, SearchQuery, Snapshot};

@@ -498,6 +498,31 @@ pub struct ExchangeReport {
     pub view_fingerprint: String,
 }
 
+/// An instance, to others.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct InstanceSummary {
+    /// Its id, which also names its main.
+    pub id: String,
+    /// Its name, for people.
+    pub name: String,
+    /// The public key that it signs with.
+    pub key: String,
+    /// `http-server`.
+    pub kind: String,
+    /// What it can be asked for: `read`, `write`, `sync`, `merge`.
+    pub capabilities: Vec<String>,
+    /// The version of the sync protocol that it speaks.
+    pub protocol: u64,
+    /// The version of the program.
+    pub version: String,
+    /// How many envelopes it holds.
+    pub envelopes: u64,
+    /// The fingerprint of them: equal sets, equal fingerprints.
+    pub set_fingerprint: String,
+    /// The fingerprint of its main's view.
+    pub view_fingerprint: String,
+}
+
 /// A setting.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Setting {

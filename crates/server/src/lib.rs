@@ -1,1 +1,83 @@
-//! placeholder
+//! An instance over HTTP: the sync door, the simple doors for scripts, health.
+//!
+//! This is the one async crate. Each request enters the engine on a blocking thread with a store connection of its own, so that
+//! a slow one keeps nobody waiting; what the engine decides is answered, what it refuses is put into words here
+//! (`failure`), and nothing else is decided. Deliberately absent: TLS (a reverse proxy's), accounts, events, web pages.
+//!
+//! Start reading at [`serve`], then `doors`.
+
+mod doors;
+mod dto;
+mod failure;
+mod pool;
+
+use std::net::{SocketAddr, ToSocketAddrs as _};
+
+use dm_engine::Engine;
+use tokio::signal::unix::{SignalKind, signal};
+
+use crate::pool::Pool;
+
+/// Threads that turn requests into answers; the work is done on blocking threads beside them.
+const WORKER_THREADS: usize = 2;
+
+/// How a store is served.
+#[derive(Debug, Clone)]
+pub struct ServeConfig {
+    /// Address and port; port 0 takes a free one.
+    pub listen: String,
+    /// Whether a token is asked for even before the first one was made.
+    pub require_token: bool,
+}
+
+/// Why a store is not served, or not any more.
+#[derive(Debug, thiserror::Error)]
+pub enum ServeError {
+    /// The address is none.
+    #[error("`{listen}` is no address to listen at: {source}")]
+    Address {
+        /// What was given.
+        listen: String,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// The port is taken, or not permitted.
+    #[error("cannot listen at {address}: {source}")]
+    Listen {
+        /// Where.
+        address: SocketAddr,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// The operating system refuses threads, signals or sockets.
+    #[error("the server cannot run: {0}")]
+    Run(#[from] std::io::Error),
+}
+
+/// Serves a store until the process is told to stop (SIGINT, SIGTERM); requests under way are answered first. `ready` hears
+/// the URL once it listens.
+///
+/// # Errors
+/// If it cannot listen there.
+pub fn serve(engine: Engine, config: &ServeConfig, ready: &mut dyn FnMut(&str)) -> Result<(), ServeError> {
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(WORKER_THREADS).enable_all().build()?;
+    let address = |source| ServeError::Address { listen: config.listen.clone(), source };
+    let resolved = config.listen.to_socket_addrs().map_err(address)?.next();
+    let resolved = resolved.ok_or_else(|| address(std::io::Error::other("it names no host")))?;
+    let app = doors::router(Pool::new(engine), config.require_token);
+    runtime.block_on(async {
+        // Asked for before anyone is told where to connect, so that no signal after that is missed.
+        let (mut interrupt, mut terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
+        let listening = tokio::net::TcpListener::bind(resolved).await;
+        let listener = listening.map_err(|source| ServeError::Listen { address: resolved, source })?;
+        ready(&format!("http://{}", listener.local_addr()?));
+        let stop = async move {
+            tokio::select! {
+                _ = interrupt.recv() => {}
+                _ = terminate.recv() => {}
+            }
+        };
+        axum::serve(listener, app).with_graceful_shutdown(stop).await?;
+        Ok(())
+    })
+}

@@ -298,6 +298,31 @@ impl ReadTx<'_> {
         Ok(pending)
     }
 
+    /// Envelopes of a space in the order in which they came here, with their places in it: at most `limit` behind `place`.
+    ///
+    /// # Errors
+    /// The disk; a damaged row.
+    pub fn envelopes_after(
+        &self,
+        place: i64,
+        space: Space,
+        limit: usize,
+    ) -> Result<Vec<(i64, Arc<Envelope>)>, StoreError> {
+        let sql = "SELECT id FROM env WHERE id > ?1 AND space = ?2 ORDER BY id LIMIT ?3";
+        let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+        let locals = self.rows(sql, (place, space.as_bytes(), limit), |row| row.get::<_, i64>(0))?;
+        locals.into_iter().map(|local| Ok((local, self.envelope_local(local)?))).collect()
+    }
+
+    /// How many envelopes wait.
+    ///
+    /// # Errors
+    /// The disk.
+    pub fn pending_count(&self) -> Result<u64, StoreError> {
+        let count = self.row("SELECT count(DISTINCT env) FROM need", [], |row| row.get::<_, i64>(0))?;
+        Ok(count.unwrap_or_default().cast_unsigned())
+    }
+
     /// The definitions that waiting revisions name and that are not held, ascending.
     ///
     /// # Errors

@@ -21,7 +21,7 @@ pub fn remote(context: &Context, command: RemoteCommand) -> Result<ExitCode, Fai
             context.answer(&remote, |remote, page| page.line(format!("remote {} is {}", remote.name, remote.url)))
         }
         RemoteCommand::List => {
-            let remotes = context.read(dm_engine::Snapshot::remotes)?;
+            let remotes = context.read(|snapshot| snapshot.remotes())?;
             context.answer(&remotes, |remotes, page| {
                 for remote in remotes {
                     let synced = remote.last_sync_at.map_or_else(|| "never synced".to_owned(), output::time);
@@ -94,7 +94,8 @@ fn exchange_page(report: &ExchangeReport, direction: Direction, page: &mut Page)
 
 fn received_page(received: &Received, page: &mut Page) {
     for key in &received.new_keys {
-        let words = if key.trusted { "first key seen, trusted from now on" } else { "another key; its patches are held" };
+        let words =
+            if key.trusted { "first key seen, trusted from now on" } else { "another key; its patches are held" };
         page.line(format!("{} {} key {}: {words}", styled(WARN, "key"), key.author, key.key));
         if !key.trusted {
             page.line(format!("  `dm remote trust {} {}` trusts it", key.author, key.key));

@@ -338,11 +338,15 @@ impl Initiator {
     fn owe(&mut self, missing: Vec<(RevisionId, DefHash)>, read: &dyn ExchangeRead) -> Result<(), ReadError> {
         let mut by_revision: BTreeMap<RevisionId, BTreeSet<DefHash>> = BTreeMap::new();
         for (revision, hash) in missing {
-            if read.content_present(&hash)? && read.envelope(&revision)?.is_some() && self.given.insert((revision, hash)) {
+            if read.content_present(&hash)?
+                && read.envelope(&revision)?.is_some()
+                && self.given.insert((revision, hash))
+            {
                 by_revision.entry(revision).or_default().insert(hash);
             }
         }
-        let pairs = by_revision.into_iter().flat_map(|(revision, hashes)| hashes.into_iter().map(move |hash| (revision, hash)));
+        let pairs =
+            by_revision.into_iter().flat_map(|(revision, hashes)| hashes.into_iter().map(move |hash| (revision, hash)));
         self.owed.extend(pairs);
         Ok(())
     }

@@ -1,0 +1,131 @@
+//! The doors: paths, what each takes and answers.
+
+use std::time::Duration;
+
+use axum::body::Bytes;
+use axum::extract::rejection::{BytesRejection, JsonRejection, QueryRejection};
+use axum::extract::{DefaultBodyLimit, Query, Request, State};
+use axum::http::{HeaderMap, StatusCode, header};
+use axum::middleware::{self, Next};
+use axum::response::{IntoResponse as _, Response};
+use axum::routing::{get, post};
+use axum::{Json, Router};
+use dm_collab::sync::{MESSAGE_BYTES_MAX, Message, ProtocolError};
+use dm_engine::wire::{self, SYNC_MEDIA_TYPE};
+use dm_engine::{Access, InstanceSummary, Received};
+use serde::{Deserialize, Serialize};
+
+use crate::dto;
+use crate::failure::Failure;
+use crate::pool::Pool;
+
+/// How long a request may take, its body's arrival included.
+const REQUEST_SECONDS_MAX: u64 = 300;
+
+#[derive(Clone)]
+struct App {
+    pool: Pool,
+    require_token: bool,
+}
+
+/// All doors of a store.
+pub fn router(pool: Pool, require_token: bool) -> Router {
+    let app = App { pool, require_token };
+    let guarded = Router::new()
+        .route("/api/sync", post(sync))
+        .route("/api/patches/push", post(push))
+        .route("/api/patches/pull", get(pull))
+        .route("/api/instance", get(instance))
+        .layer(middleware::from_fn_with_state(app.clone(), guard));
+    Router::new()
+        .route("/healthz", get(health))
+        .merge(guarded)
+        .fallback(|| async { Failure::nothing_there() })
+        .layer(middleware::from_fn(in_time))
+        .layer(DefaultBodyLimit::max(MESSAGE_BYTES_MAX))
+        .with_state(app)
+}
+
+async fn in_time(request: Request, next: Next) -> Response {
+    let answered = tokio::time::timeout(Duration::from_secs(REQUEST_SECONDS_MAX), next.run(request)).await;
+    answered.unwrap_or_else(|_| Failure::too_slow().into_response())
+}
+
+/// Asks for the token before the body is read.
+async fn guard(State(app): State<App>, request: Request, next: Next) -> Response {
+    let shown = request.headers().get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
+    let token = shown.and_then(|shown| shown.strip_prefix("Bearer ")).map(|token| token.trim().to_owned());
+    let required = app.require_token;
+    match app.pool.run(move |engine| engine.access(token.as_deref(), required)).await {
+        Ok(Access::Granted) => next.run(request).await,
+        Ok(Access::NoToken) => Failure::token("this server asks for a key, and none was shown").into_response(),
+        Ok(Access::WrongToken) => Failure::token("the key is none of this server's, or has expired").into_response(),
+        Err(failure) => failure.into_response(),
+    }
+}
+
+#[derive(Serialize)]
+struct Health {
+    status: &'static str,
+}
+
+async fn health(State(app): State<App>) -> Result<Json<Health>, Failure> {
+    app.pool.run(|engine| engine.instance()).await?;
+    Ok(Json(Health { status: "ok" }))
+}
+
+async fn instance(State(app): State<App>) -> Result<Json<InstanceSummary>, Failure> {
+    app.pool.run(|engine| engine.instance()).await.map(Json)
+}
+
+fn body_failure(rejection: &BytesRejection) -> Failure {
+    if rejection.status() == StatusCode::PAYLOAD_TOO_LARGE {
+        return Failure::too_large(format!("a body has at most {MESSAGE_BYTES_MAX} bytes"));
+    }
+    Failure::request(format!("the body did not arrive whole: {}", rejection.body_text()))
+}
+
+async fn sync(
+    State(app): State<App>,
+    headers: HeaderMap,
+    body: Result<Bytes, BytesRejection>,
+) -> Result<Response, Failure> {
+    let media_type = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    if media_type != SYNC_MEDIA_TYPE {
+        return Err(Failure::request(format!("the sync door takes bodies of type {SYNC_MEDIA_TYPE}")));
+    }
+    let body = body.map_err(|rejection| body_failure(&rejection))?;
+    let bytes = wire::unpack(&body).map_err(|error| Failure::request(format!("the body does not unpack: {error}")))?;
+    let question = Message::decode(&bytes).map_err(|error| match error {
+        ProtocolError::Version { .. } => Failure::version(error.to_string()),
+        error => Failure::request(error.to_string()),
+    })?;
+    let answer = app.pool.run(move |engine| engine.answer(question).map(|answer| wire::pack(&answer.encode()))).await?;
+    Ok(([(header::CONTENT_TYPE, SYNC_MEDIA_TYPE)], answer).into_response())
+}
+
+async fn push(
+    State(app): State<App>,
+    push: Result<Json<dto::PushIn>, JsonRejection>,
+) -> Result<Json<Received>, Failure> {
+    let Json(push) = push.map_err(|rejection| match rejection {
+        JsonRejection::BytesRejection(rejection) => body_failure(&rejection),
+        other => Failure::request(other.body_text()),
+    })?;
+    let parcel = dto::parcel(push)?;
+    app.pool.run(move |engine| engine.take(parcel)).await.map(Json)
+}
+
+#[derive(Deserialize)]
+struct Since {
+    since: Option<String>,
+}
+
+async fn pull(
+    State(app): State<App>,
+    since: Result<Query<Since>, QueryRejection>,
+) -> Result<Json<dto::PageOut>, Failure> {
+    let Query(Since { since }) = since.map_err(|rejection| Failure::request(rejection.body_text()))?;
+    let page = app.pool.run(move |engine| engine.page(since.as_deref())).await?;
+    Ok(Json(dto::page(page)))
+}
