@@ -64,7 +64,7 @@ impl Tree {
             match fs::read(workspace.root.join(path)) {
                 // What is no text has no lines to check.
                 Ok(bytes) => {
-                    files.extend(String::from_utf8(bytes).ok().map(|text| File { path: path.to_owned(), text }))
+                    files.extend(String::from_utf8(bytes).ok().map(|text| File { path: path.to_owned(), text }));
                 }
                 // Deleted, but not yet from the index.
                 Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}

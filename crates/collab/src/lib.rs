@@ -22,6 +22,6 @@ pub use conflict::{Conflict, ConflictId, ConflictKind, Subject, WayOut};
 pub use delta::{Batch, ContentHead, ProjectionDelta};
 pub use exchange::{Candidates, Held, Reason, Selection};
 pub use fold::fold;
-pub use read::{Need, Presence, ProjectionRead, ReadError};
+pub use read::{DisputedPatch, Need, Presence, ProjectionRead, ReadError};
 pub use state::{Effect, EntityState, Fingerprint, Head, Membership, RegisterState};
 pub use view::{Layer, Overlay, SessionLayers, View};

@@ -34,6 +34,9 @@ pub enum Presence {
     Counted,
 }
 
+/// A disputed patch, with what the facts of its channel say: a revision, or none.
+pub type DisputedPatch = (PatchId, Vec<Option<RevisionId>>);
+
 /// What the own main's projection and the log hold. Answers are owned, and are those of one moment.
 pub trait ProjectionRead {
     /// The instance whose main is projected.
@@ -125,7 +128,7 @@ pub trait ProjectionRead {
     }
 
     /// The disputed patches of the own main, ascending, with what the facts say.
-    fn disputed(&self) -> Result<Vec<(PatchId, Vec<Option<RevisionId>>)>, ReadError> {
+    fn disputed(&self) -> Result<Vec<DisputedPatch>, ReadError> {
         let members = self.members(&self.own_channel())?;
         Ok(members
             .into_iter()

@@ -314,7 +314,9 @@ impl Transaction<'_> {
             }
             Way::Text(_) | Way::Rename(_) => Vec::new(),
         };
-        let (Some(first), true) = (fits.first(), fits.windows(2).all(|pair| pair[0].value == pair[1].value)) else {
+        let (Some(first), true) =
+            (fits.first(), fits.iter().all(|head| Some(&head.value) == fits.first().map(|first| &first.value)))
+        else {
             return Err(does_not_fit(way, conflict));
         };
         Ok((*first).clone())

@@ -211,7 +211,7 @@ impl Engine {
     pub fn snapshot(&self, choice: &SessionChoice) -> Result<Snapshot<'_>, EngineError> {
         let tx = self.store.read()?;
         let workspace = Workspace::load(&tx, choice, false)?;
-        Ok(Snapshot::new(self, tx, workspace))
+        Ok(Snapshot::new(tx, workspace))
     }
 
     /// Writes: nothing is there for others before [`Transaction::commit`], and nothing at all if `dry_run`.

@@ -195,7 +195,7 @@ impl Transaction<'_> {
             return Err(EngineError::EmptyPatch(*id));
         }
         let above: Vec<PatchId> = self.workspace.stack.drafts().iter().skip(at + 1).map(|draft| draft.patch).collect();
-        let ops = self.workspace.stack.ready(at).map_err(|error| draft_failure(error))?;
+        let ops = self.workspace.stack.ready(at).map_err(draft_failure)?;
         let revision = self.append_revision(id, &header, ops)?;
         self.tx.remove_draft(id)?;
         self.workspace.headers.retain(|header| header.patch != *id);

@@ -48,7 +48,7 @@ impl<'a> ViewScope<'a> {
         })
     }
 
-    fn from_view(&self, path: &str) -> Result<Vec<Entry>, EngineError> {
+    fn entries_in_view(&self, path: &str) -> Result<Vec<Entry>, EngineError> {
         // What is no location has nothing at it: the language tries paths without an owner too.
         let Ok(location) = path.parse::<Location>() else { return Ok(Vec::new()) };
         let mut entries = Vec::new();
@@ -71,7 +71,7 @@ impl Scope for ViewScope<'_> {
             into.extend(known);
             return;
         }
-        let found = self.guard(self.from_view(path));
+        let found = self.guard(self.entries_in_view(path));
         into.extend(&found);
         self.known.borrow_mut().insert(path.to_owned(), found);
     }

@@ -12,7 +12,6 @@ use serde::Serialize;
 
 use crate::conflicts;
 use crate::diff;
-use crate::engine::Engine;
 use crate::error::EngineError;
 use crate::look::{Found, Look};
 use crate::patches;
@@ -49,14 +48,13 @@ pub struct Dependencies {
 
 /// One moment of a store, through a session's view.
 pub struct Snapshot<'e> {
-    pub(crate) engine: &'e Engine,
     pub(crate) tx: ReadTx<'e>,
     pub(crate) workspace: Workspace,
 }
 
 impl<'e> Snapshot<'e> {
-    pub(crate) fn new(engine: &'e Engine, tx: ReadTx<'e>, workspace: Workspace) -> Self {
-        Self { engine, tx, workspace }
+    pub(crate) fn new(tx: ReadTx<'e>, workspace: Workspace) -> Self {
+        Self { tx, workspace }
     }
 
     pub(crate) fn look(&self) -> Result<Look<'_>, EngineError> {

@@ -43,7 +43,7 @@ pub fn read_sources(path: &Path, all: bool) -> Result<Sources, EngineError> {
     if root.is_file() {
         let name = root.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
         texts.push(SourceText { file: name, text: read_text(&root)? });
-        sources.take_parsed(texts)?;
+        sources.take_parsed(&texts)?;
         return Ok(sources);
     }
     let mut files = Vec::new();
@@ -52,7 +52,7 @@ pub fn read_sources(path: &Path, all: bool) -> Result<Sources, EngineError> {
     for file in files {
         take(&file, all, &mut sources, &mut texts)?;
     }
-    sources.take_parsed(texts)?;
+    sources.take_parsed(&texts)?;
     if sources.texts.is_empty() && sources.skipped.is_empty() {
         return Err(EngineError::NothingToImport(path.to_path_buf()));
     }
@@ -61,7 +61,7 @@ pub fn read_sources(path: &Path, all: bool) -> Result<Sources, EngineError> {
 
 impl Sources {
     /// Parses the texts on all cores, and keeps those that declare something. All errors of all texts are told at once.
-    fn take_parsed(&mut self, texts: Vec<SourceText>) -> Result<(), EngineError> {
+    fn take_parsed(&mut self, texts: &[SourceText]) -> Result<(), EngineError> {
         let workers = std::thread::available_parallelism().map_or(1, std::num::NonZero::get).min(texts.len().max(1));
         let size = texts.len().div_ceil(workers).max(1);
         let parse = |chunk: &[SourceText]| -> Vec<Result<Source, TextProblem>> {

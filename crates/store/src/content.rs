@@ -112,7 +112,7 @@ impl ReadTx<'_> {
         let row = self.row(STORED, [local], stored)?;
         let row = row.ok_or_else(|| self.damaged(format!("table content has no row {local}")))?;
         let hash = row.hash;
-        let definition = self.unpack(row)?;
+        let definition = self.unpack(&row)?;
         debug_assert_eq!(definition.hash(), hash, "BUG: content row {local} is not what was stored");
         Ok((hash, definition))
     }
@@ -120,10 +120,10 @@ impl ReadTx<'_> {
     /// As [`ReadTx::definition_local`], leaving the hash unchecked for the caller to judge.
     pub(crate) fn definition_unchecked(&self, local: i64) -> Result<Definition, StoreError> {
         let row = self.row(STORED, [local], stored)?;
-        self.unpack(row.ok_or_else(|| self.damaged(format!("table content has no row {local}")))?)
+        self.unpack(&row.ok_or_else(|| self.damaged(format!("table content has no row {local}")))?)
     }
 
-    fn unpack(&self, row: Stored) -> Result<Definition, StoreError> {
+    fn unpack(&self, row: &Stored) -> Result<Definition, StoreError> {
         let wrong = |what: String| self.damaged(format!("definition {}: {what}", row.hash));
         let kind = Kind::from_tag(row.kind).ok_or_else(|| wrong(format!("kind {}", row.kind)))?;
         let text = self.codec.borrow_mut().unpack(row.encoding, &row.text).map_err(wrong)?;

@@ -3,7 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use dm_collab::{Effect, EntityState, Fingerprint, Membership, Need, Presence, ProjectionRead, ReadError};
+use dm_collab::{
+    DisputedPatch, Effect, EntityState, Fingerprint, Membership, Need, Presence, ProjectionRead, ReadError,
+};
 use dm_model::{
     DefHash, EntityId, Envelope, EnvelopeId, InstanceId, Kind, Location, Op, OpId, PatchId, RevisionId, Signature,
     Visibility,
@@ -417,7 +419,7 @@ impl ProjectionRead for ReadTx<'_> {
         Ok(self.envelope_ids_of("SELECT a FROM mark WHERE kind = ?1", [MARK_BLOCKED])?)
     }
 
-    fn disputed(&self) -> Result<Vec<(PatchId, Vec<Option<RevisionId>>)>, ReadError> {
+    fn disputed(&self) -> Result<Vec<DisputedPatch>, ReadError> {
         let Some(own) = self.channel_local(&self.own_channel())? else { return Ok(Vec::new()) };
         let sql = "SELECT patch, revisions FROM member WHERE channel = ?1 AND state = 2 ORDER BY patch";
         let rows = self.rows(sql, [own], |row| Ok((PatchId::from_bytes(row.get(0)?), row.get::<_, Vec<u8>>(1)?)))?;
@@ -483,6 +485,6 @@ read_through! {
     fn any_pending(&self) -> Result<bool, ReadError>;
     fn effective_entity_ops(&self, entity: &EntityId) -> Result<Vec<(OpId, Arc<Op>)>, ReadError>;
     fn blocked(&self) -> Result<Vec<RevisionId>, ReadError>;
-    fn disputed(&self) -> Result<Vec<(PatchId, Vec<Option<RevisionId>>)>, ReadError>;
+    fn disputed(&self) -> Result<Vec<DisputedPatch>, ReadError>;
     fn unseen(&self) -> Result<Vec<(PatchId, Vec<RevisionId>)>, ReadError>;
 }

@@ -129,6 +129,7 @@ impl<'s> ReadTx<'s> {
     }
 
     /// The error for something named by the caller that is not there.
+    #[expect(clippy::needless_pass_by_value, reason = "ids are Copy and texts borrowed: calls read better so")]
     pub(crate) fn no_such(&self, what: &'static str, id: impl ToString) -> StoreError {
         StoreError::NoSuch { path: self.store.path.clone(), what, id: id.to_string() }
     }

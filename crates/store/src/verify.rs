@@ -82,6 +82,7 @@ impl ReadTx<'_> {
 }
 
 impl Verification<'_, '_> {
+    #[expect(clippy::needless_pass_by_value, reason = "ids are Copy and texts borrowed: calls read better so")]
     fn find(&mut self, table: &str, row: impl ToString, what: impl Into<String>, remedy: Remedy) {
         self.findings.push(Finding { table: table.to_owned(), row: row.to_string(), what: what.into(), remedy });
     }

@@ -222,7 +222,7 @@ impl Story {
             return Err(Failure::unable(format!("the demo's server did not say where it listens: {line:?}")));
         };
         let url = url.to_owned();
-        output::print_text(&format!("  {}", line))?;
+        output::print_text(&format!("  {line}"))?;
         Ok((server, url))
     }
 
