@@ -76,7 +76,7 @@ pub enum Command {
     /// Move or rename a definition, or a whole module
     Mv(MvArgs),
     /// Delete a definition
-    Rm(NameWrite),
+    Rm(RmArgs),
     /// Say that a definition should no longer be used
     Deprecate(DeprecateArgs),
     /// Take a deprecation back
@@ -136,7 +136,7 @@ pub enum Command {
 /// What every writing verb takes.
 #[derive(Debug, Clone, Args)]
 pub struct Writing {
-    /// What the change is for; makes a new patch unless one is in focus
+    /// What the change is for; makes a new patch unless a draft is in focus
     #[arg(long, short, value_name = "TEXT")]
     pub intent: Option<String>,
     /// Say what would be written, write nothing
@@ -149,7 +149,7 @@ pub struct InitArgs {
     /// Where; made if missing
     #[arg(default_value = ".", value_hint = ValueHint::DirPath)]
     pub dir: PathBuf,
-    /// Whose name patches bear; else DM_AUTHOR, the settings, git's
+    /// Whose name patches bear; else the user's setting, git's, the login name
     #[arg(long, env = "DM_AUTHOR", value_name = "NAME")]
     pub author: Option<String>,
     /// A name for this instance, for people; else the host's
@@ -252,7 +252,7 @@ pub enum PatchCommand {
     },
     /// List patches
     List {
-        /// Those of all sessions and of others, applied ones too
+        /// Those of all sessions and of others, applied ones too; else this session's open ones and what is held
         #[arg(long)]
         all: bool,
     },
@@ -335,6 +335,17 @@ pub struct MvArgs {
     pub new: String,
     #[command(flatten)]
     pub writing: Writing,
+}
+
+#[derive(Debug, Args)]
+pub struct RmArgs {
+    /// Its location, or the end of it
+    pub name: String,
+    #[command(flatten)]
+    pub writing: Writing,
+    /// Delete it though others may have got it already
+    #[arg(long)]
+    pub published: bool,
 }
 
 /// A verb that writes one name.

@@ -36,7 +36,8 @@ impl Context {
     pub fn session(&self) -> SessionChoice {
         match &self.global.session {
             Some(name) => SessionChoice::Named(name.clone()),
-            None if std::io::stdin().is_terminal() => SessionChoice::Current,
+            // Text may be piped in while a person watches.
+            None if std::io::stdin().is_terminal() || std::io::stderr().is_terminal() => SessionChoice::Current,
             None => SessionChoice::CurrentIfSure,
         }
     }

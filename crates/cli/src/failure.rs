@@ -97,6 +97,19 @@ impl Failure {
     }
 }
 
+fn differing(files: u64) -> String {
+    let differ = if files == 1 { "is there and differs" } else { "are there and differ" };
+    format!("{} {differ} from what would be written; nothing was written", output::count(files, "file"))
+}
+
+fn turned_back(definitions: u64) -> String {
+    let differ = if definitions == 1 { "differs" } else { "differ" };
+    format!(
+        "{} {differ} here, and nothing tells which side changed; nothing was written",
+        output::count(definitions, "definition")
+    )
+}
+
 fn listed(names: &[String]) -> String {
     const SHOWN: usize = 12;
     let mut text: String = names.iter().take(SHOWN).map(|name| format!("  {name}\n")).collect();
@@ -177,7 +190,7 @@ fn named_failure(message: String, error: EngineError) -> Failure {
         }
         EngineError::NoSuchName { .. } => Failure::refused(message).hint("`dm search WORDS` looks in names and docs"),
         EngineError::AmbiguousName { candidates, .. } => {
-            Failure::usage(format!("{message}:")).hint(format!("write more of its location:\n{}", listed(&candidates)))
+            Failure::usage(message).with_details(listed(&candidates)).hint("write more of its location")
         }
         EngineError::Location(_) | EngineError::Id(_) | EngineError::BadUrl { .. } => Failure::usage(message),
         EngineError::LocationTaken { location } => {
@@ -187,34 +200,47 @@ fn named_failure(message: String, error: EngineError) -> Failure {
             Failure::usage(message).hint("say why with --intent TEXT, or begin a patch with `dm patch new INTENT`")
         }
         EngineError::NoSuchSession(_) => Failure::usage(message).hint("`dm session list` shows them"),
-        EngineError::AmbiguousSession(names) => Failure::usage(format!("{message}:"))
-            .hint(format!("say which with --session or DM_SESSION:\n{}", listed(&names))),
+        EngineError::AmbiguousSession(names) => {
+            Failure::usage(message).with_details(listed(&names)).hint("say which with --session or DM_SESSION")
+        }
         EngineError::NoSuchPatch(_) => Failure::usage(message).hint("`dm patch list --all` shows them"),
         EngineError::AmbiguousPatch { candidates, .. } => {
-            Failure::usage(message).hint(format!("write more of its id:\n{}", listed(&candidates)))
+            Failure::usage(message).with_details(listed(&candidates)).hint("write more of its id")
         }
         EngineError::NoFocus => {
             Failure::usage(message).hint("name a patch, or focus one with `dm patch focus`; `dm patch list` shows them")
         }
-        EngineError::WrongStatus { found: "ready", patch, .. } => {
-            Failure::refused(message).hint(format!("take it back to draft with `dm patch draft {}`", patch.short()))
-        }
+        EngineError::WrongStatus { found: "ready", patch, .. } => Failure::refused(message)
+            .hint(format!("take it back to draft with `dm patch draft {}`", patch.short()))
+            .hint("or begin another patch with --intent TEXT"),
         EngineError::WrongStatus { .. } => Failure::refused(message),
         EngineError::EmptyPatch(_) => Failure::refused(message).hint("save something to it with `dm add` or `dm edit`"),
         EngineError::StandsOnDraft { below, .. } => {
             Failure::refused(message).hint(format!("first `dm patch ready {}`", below.short()))
         }
-        EngineError::Conflicts { conflicts, .. } => Failure::refused(message).hint(format!(
-            "`dm conflicts show ID` shows each, `dm conflicts resolve ID` settles it, --force overrides:\n{}",
-            listed(&conflicts)
-        )),
+        EngineError::Conflicts { conflicts, .. } => Failure::refused(message)
+            .with_details(listed(&conflicts))
+            .hint("`dm conflicts show ID` shows one, `dm conflicts resolve ID` settles it, --force overrides"),
         EngineError::MissingNeeds { .. } => {
             Failure::refused(message).hint("`dm pull` may bring the patches that carry them")
         }
         EngineError::NoSuchConflict(_) => Failure::usage(message).hint("`dm conflicts list` shows them"),
         EngineError::WayDoesNotFit { .. } => Failure::usage(message).hint("`dm conflicts show ID` lists the ways out"),
         EngineError::Stale { .. } => Failure::refused(message).hint("look at what it is now, and save again"),
-        EngineError::WouldTurnBack(locations) => Failure::refused(format!("{message}:"))
+        EngineError::SessionExists(name) => {
+            Failure::refused(message).hint(format!("`dm session switch {name}` makes it the current one"))
+        }
+        EngineError::BadName { .. } => Failure::usage(message),
+        EngineError::Published { location } => Failure::refused(message)
+            .hint(format!("`dm deprecate {location} --reason TEXT` keeps it for them"))
+            .hint("--published deletes it all the same"),
+        EngineError::FilesDiffer(paths) => {
+            let paths: Vec<String> = paths.iter().map(|path| path.display().to_string()).collect();
+            Failure::refused(differing(paths.len() as u64)).with_details(listed(&paths)).hint("--force replaces them")
+        }
+        EngineError::BadBase { .. } => Failure::unable(message)
+            .hint("remove the file to do without it; then --overwrite takes the folder's text where it differs"),
+        EngineError::WouldTurnBack(locations) => Failure::refused(turned_back(locations.len() as u64))
             .with_details(listed(&locations))
             .hint("--overwrite takes the folder's text for them"),
         EngineError::NoSuchRemote { known, .. } if known.is_empty() => {

@@ -1,6 +1,6 @@
 //! Printing: data to standard output, talk to standard error, colour only as decoration.
 
-use std::io::Write as _;
+use std::io::{BufRead as _, Write as _};
 
 use anstyle::{AnsiColor, Style};
 use serde::Serialize;
@@ -94,6 +94,19 @@ pub fn print_json<T: Serialize>(report: &T) -> Result<(), Failure> {
 /// Says something on standard error; nobody listening is no error.
 pub fn say(text: impl AsRef<str>) {
     drop(writeln!(anstream::stderr(), "{}", text.as_ref()));
+}
+
+/// Asks a person on the terminal; none if nothing is answered.
+///
+/// # Errors
+/// If the terminal cannot be read or written.
+pub fn ask(question: &str) -> Result<Option<String>, Failure> {
+    let fail = |error: std::io::Error| Failure::unable(format!("could not ask: {error}"));
+    let mut err = std::io::stderr();
+    err.write_all(question.as_bytes()).and_then(|()| err.flush()).map_err(fail)?;
+    let mut line = String::new();
+    std::io::stdin().lock().read_line(&mut line).map_err(fail)?;
+    Ok(Some(line.trim().to_owned()).filter(|answer| !answer.is_empty()))
 }
 
 /// `1 patch`, `2 patches`: a count with its noun.

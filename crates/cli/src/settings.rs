@@ -1,6 +1,7 @@
 //! The user's settings and the environment: who is writing, where the store is, which clock.
 
 use std::fs;
+use std::io::IsTerminal as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::Arc;
@@ -109,20 +110,53 @@ pub fn set_user_setting(key: &str, value: &str, dry_run: bool) -> Result<PathBuf
     Ok(path)
 }
 
-/// Whose name patches bear, when a store is made: the one named, else the user's setting, else git's.
+/// What the environment sets for one command.
+#[must_use]
+pub fn environment() -> Vec<Setting> {
+    let author = std::env::var("DM_AUTHOR").ok().map(|name| name.trim().to_owned()).filter(|name| !name.is_empty());
+    let setting = |value| Setting { key: "author".to_owned(), value, source: "environment".to_owned() };
+    author.map(setting).into_iter().collect()
+}
+
+/// Where an author's name comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum NamedBy {
+    /// A person said it: an option, a setting, or git's.
+    Person,
+    /// Nobody said one, so the login name stands in.
+    Login,
+}
+
+/// Whose name patches bear, when a store is made: the one named, else the user's setting, else git's. Where there is none, it is
+/// asked for on a terminal; nothing is asked elsewhere, and the login name stands in.
 ///
 /// # Errors
 /// If the settings file cannot be read, or there is no name at all.
-pub fn author(named: Option<&str>) -> Result<String, Failure> {
-    if let Some(name) = named.map(str::trim).filter(|name| !name.is_empty()) {
-        return Ok(name.to_owned());
+pub fn author(named: Option<&str>) -> Result<(String, NamedBy), Failure> {
+    let clean = |name: String| Some(name.trim().to_owned()).filter(|name| !name.is_empty());
+    if let Some(name) = named.and_then(|name| clean(name.to_owned())) {
+        return Ok((name, NamedBy::Person));
     }
-    if let Some(name) = user_setting("author")? {
-        return Ok(name);
+    if let Some(name) = user_setting("author")?.and_then(clean) {
+        return Ok((name, NamedBy::Person));
     }
-    let git = Command::new("git").args(["config", "--get", "user.name"]).output();
-    let name = git.ok().and_then(|out| String::from_utf8(out.stdout).ok()).map(|name| name.trim().to_owned());
-    name.filter(|name| !name.is_empty()).ok_or_else(|| dm_engine::EngineError::NoAuthor.into())
+    if let Some(name) = output_of("git", &["config", "--get", "user.name"]).and_then(clean) {
+        return Ok((name, NamedBy::Person));
+    }
+    if std::io::stdin().is_terminal()
+        && let Some(name) = crate::output::ask("Whose name shall patches bear? ")?
+    {
+        return Ok((name, NamedBy::Person));
+    }
+    let login = ["USER", "LOGNAME"].into_iter().find_map(|name| std::env::var(name).ok().and_then(clean));
+    let login = login.or_else(|| output_of("id", &["-un"]).and_then(clean));
+    login.map(|name| (name, NamedBy::Login)).ok_or_else(|| dm_engine::EngineError::NoAuthor.into())
+}
+
+/// What a program prints, if it is there and succeeds.
+fn output_of(program: &str, args: &[&str]) -> Option<String> {
+    let out = Command::new(program).args(args).output().ok().filter(|out| out.status.success())?;
+    String::from_utf8(out.stdout).ok()
 }
 
 /// The machine's name, for people.

@@ -141,20 +141,25 @@ pub(crate) fn summary(
     })
 }
 
-/// The heads that are this side's: the session's own, else those in effect in main.
+/// The heads that are this side's: those of the session's own patches that are not in main, else those in effect in main; where
+/// the session disagrees with itself, the one highest in its stack.
 fn ours(look: &Look<'_>, conflict: &Conflict) -> Result<BTreeSet<dm_model::OpId>, EngineError> {
     let mut own = BTreeSet::new();
     let mut main = BTreeSet::new();
+    let mut highest = None;
     for head in &conflict.heads {
-        if look.view.place_of(&head.op)?.is_some() {
-            own.insert(head.op);
-        }
         if look.tx.op_effective(&head.op)? {
             main.insert(head.op);
+        } else if let Some(place) = look.view.place_of(&head.op)? {
+            own.insert(head.op);
+            highest = highest.max(Some((place, head.op)));
         }
     }
-    let settled = own.is_empty() || own.len() == conflict.heads.len();
-    Ok(if settled { main } else { own })
+    Ok(match highest {
+        None => main,
+        Some((_, op)) if own.len() == conflict.heads.len() => BTreeSet::from([op]),
+        Some(_) => own,
+    })
 }
 
 fn candidate(
@@ -314,12 +319,10 @@ impl Transaction<'_> {
             }
             Way::Text(_) | Way::Rename(_) => Vec::new(),
         };
-        let (Some(first), true) =
-            (fits.first(), fits.iter().all(|head| Some(&head.value) == fits.first().map(|first| &first.value)))
-        else {
-            return Err(does_not_fit(way, conflict));
-        };
-        Ok((*first).clone())
+        match fits.split_first() {
+            Some((first, others)) if others.iter().all(|other| other.value == first.value) => Ok((*first).clone()),
+            _ => Err(does_not_fit(way, conflict)),
+        }
     }
 
     /// The definition that a resolution by hand is.

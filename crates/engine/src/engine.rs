@@ -74,7 +74,9 @@ pub fn init(options: &InitOptions, system: &dyn System) -> Result<InitReport, En
     if author.is_empty() || author.len() > dm_model::revision::AUTHOR_BYTES_MAX {
         return Err(EngineError::NoAuthor);
     }
-    let folder = options.folder.join(STORE_FOLDER);
+    let around = std::path::absolute(&options.folder)
+        .map_err(|source| EngineError::File { path: options.folder.clone(), source })?;
+    let folder = around.components().collect::<PathBuf>().join(STORE_FOLDER);
     if folder.join(STORE_FILE).exists() {
         return Err(EngineError::StoreExists(folder));
     }
@@ -211,6 +213,16 @@ impl Engine {
     pub fn snapshot(&self, choice: &SessionChoice) -> Result<Snapshot<'_>, EngineError> {
         let tx = self.store.read()?;
         let workspace = Workspace::load(&tx, choice, false)?;
+        Ok(Snapshot::new(tx, workspace))
+    }
+
+    /// As [`Engine::snapshot`], for what is to be written later: a session that is not clear is asked about now.
+    ///
+    /// # Errors
+    /// If the session is not clear, or the store cannot be read.
+    pub fn snapshot_for_writing(&self, choice: &SessionChoice) -> Result<Snapshot<'_>, EngineError> {
+        let tx = self.store.read()?;
+        let workspace = Workspace::load(&tx, choice, true)?;
         Ok(Snapshot::new(tx, workspace))
     }
 

@@ -10,6 +10,9 @@ use dm_syntax::Diagnostic;
 
 use crate::remote::RemoteError;
 
+/// Longest name of a session, an instance or a token.
+pub const NAME_BYTES_MAX: usize = 200;
+
 /// A syntax or name error in a text, with what is needed to show it.
 #[derive(Debug, Clone)]
 pub struct TextProblem {
@@ -106,6 +109,29 @@ pub enum EngineError {
     /// Several sessions of that name or id, or several active ones and none named.
     #[error("several sessions could be meant")]
     AmbiguousSession(Vec<String>),
+    /// A session of that name is there already.
+    #[error("there is a session `{0}` already")]
+    SessionExists(String),
+    /// A text that is no name for something.
+    #[error("{what} needs a name of 1 to {NAME_BYTES_MAX} bytes")]
+    BadName {
+        /// What was to be named.
+        what: &'static str,
+    },
+    /// The base file of an exported folder is damaged.
+    #[error("{}: no base of an export: {why}", path.display())]
+    BadBase {
+        /// Which.
+        path: PathBuf,
+        /// What is wrong with it.
+        why: &'static str,
+    },
+    /// The name is in revisions that left this store: others may be using it.
+    #[error("`{location}` has left this store: others may be using it")]
+    Published {
+        /// Which.
+        location: String,
+    },
     /// No patch of that id.
     #[error("there is no patch `{0}`")]
     NoSuchPatch(String),
@@ -121,7 +147,7 @@ pub enum EngineError {
     #[error("no patch is in focus")]
     NoFocus,
     /// The patch is in another state than the verb asks for.
-    #[error("patch {} is {found}, not {wanted}", .patch)]
+    #[error("patch {} is {found}, not {wanted}", .patch.short())]
     WrongStatus {
         /// Which.
         patch: PatchId,
@@ -131,10 +157,10 @@ pub enum EngineError {
         wanted: &'static str,
     },
     /// A draft has nothing in it.
-    #[error("patch {0} changes nothing")]
+    #[error("patch {} changes nothing", .0.short())]
     EmptyPatch(PatchId),
     /// A draft stands on another draft.
-    #[error("patch {patch} stands on draft {below}")]
+    #[error("patch {} stands on draft {}", .patch.short(), .below.short())]
     StandsOnDraft {
         /// Which.
         patch: PatchId,
@@ -142,7 +168,7 @@ pub enum EngineError {
         below: PatchId,
     },
     /// Applying would bring conflicts into main.
-    #[error("patch {patch} conflicts with main")]
+    #[error("patch {} conflicts with main", .patch.short())]
     Conflicts {
         /// Which.
         patch: PatchId,
@@ -150,7 +176,7 @@ pub enum EngineError {
         conflicts: Vec<String>,
     },
     /// Applying needs what is not here.
-    #[error("patch {patch} needs {} ops that no patch here carries", missing.len())]
+    #[error("patch {} needs {} ops that no patch here carries", .patch.short(), missing.len())]
     MissingNeeds {
         /// Which.
         patch: PatchId,
@@ -177,9 +203,9 @@ pub enum EngineError {
     /// A draft of the journal is damaged.
     #[error("a draft is damaged: {0}")]
     DamagedDraft(String),
-    /// A file is there and differs from what would be written.
-    #[error("{} is there and differs", .0.display())]
-    FileDiffers(PathBuf),
+    /// Files are there and differ from what would be written.
+    #[error("{} files are there and differ from what would be written", .0.len())]
+    FilesDiffer(Vec<PathBuf>),
     /// A definition that something names is not in the store.
     #[error("definition {0} is not in the store")]
     MissingContent(dm_model::DefHash),

@@ -4,13 +4,16 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Component, Path, PathBuf};
 
-use dm_lang::Shown;
-use dm_model::{Definition, EntityId, Kind, Location};
+use dm_lang::{ModuleFile, Shown};
+use dm_model::{DefHash, Definition, EntityId, Kind, Location, OpId, Register};
+use dm_store::ImportBase;
 
+use crate::base::{self, BASE_FILE};
 use crate::error::EngineError;
 use crate::import::name_table;
+use crate::look::Look;
 use crate::report::{ExportReport, KindCounts};
-use crate::snapshot::Snapshot;
+use crate::transaction::Transaction;
 
 /// What is to be exported, and how.
 #[derive(Debug, Clone)]
@@ -21,81 +24,152 @@ pub struct ExportRequest {
     pub module: Option<String>,
     /// Replace files that are there and differ.
     pub force: bool,
-    /// Whether nothing is written.
-    pub dry_run: bool,
 }
 
-impl Snapshot<'_> {
-    /// Writes the view as .dark files, definitions in the order of writing.
+/// A definition that is exported: where it is, what it is, and what an edit of it stands on.
+struct Exported {
+    location: Location,
+    entity: EntityId,
+    hash: DefHash,
+    definition: Definition,
+}
+
+impl Transaction<'_> {
+    /// Writes the view as .dark files, definitions in the order of writing, and beside them the base file that a later import
+    /// of the folder is compared with (SEMANTICS R6).
     ///
     /// # Errors
     /// If there is no such module, a file is there and differs, or the disk refuses. Nothing is written before all is checked.
-    pub fn export(&self, request: &ExportRequest) -> Result<ExportReport, EngineError> {
+    pub fn export(&mut self, request: &ExportRequest) -> Result<ExportReport, EngineError> {
         let module = request.module.as_deref().unwrap_or_default();
-        let definitions = self.in_order(module)?;
+        let look = self.look(None)?;
+        let definitions = in_order(&look, module)?;
         if definitions.is_empty() && !module.is_empty() {
             return Err(EngineError::NoSuchName { name: module.to_owned(), similar: Vec::new() });
         }
-        let look = self.look()?;
         let table = name_table(&look)?;
-        let renderings =
-            dm_lang::render_all(definitions.iter().map(|(location, definition)| (definition, location)), &table);
+        let pairs = definitions.iter().map(|exported| (&exported.definition, &exported.location));
+        let renderings = dm_lang::render_all(pairs, &table);
         let shown: Vec<Shown<'_>> = definitions
             .iter()
             .zip(&renderings)
-            .map(|((location, definition), rendering)| Shown { location, kind: definition.kind, text: &rendering.text })
+            .map(|(exported, rendering)| Shown {
+                location: &exported.location,
+                kind: exported.definition.kind,
+                text: &rendering.text,
+            })
             .collect();
         let files = dm_lang::layout(&shown);
         let mut report = ExportReport {
-            dry_run: request.dry_run,
+            dry_run: self.dry_run,
             path: request.folder.display().to_string(),
             written: Vec::new(),
             unchanged: 0,
             definitions: counts(&definitions),
         };
-        let mut to_write: Vec<(PathBuf, &str)> = Vec::new();
-        for file in &files {
-            let path = inside(&request.folder, &file.path)?;
-            match fs::read(&path) {
-                Ok(there) if there == file.text.as_bytes() => report.unchanged += 1,
-                Ok(_) if !request.force => return Err(EngineError::FileDiffers(path)),
-                Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-                    return Err(EngineError::File { path, source: error });
-                }
-                _ => {
-                    report.written.push(file.path.clone());
-                    to_write.push((path, &file.text));
-                }
-            }
+        let to_write = compare(&files, request, &mut report)?;
+        let bases = bases(&look, &definitions, &files)?;
+        drop(look);
+        if self.dry_run {
+            return Ok(report);
         }
-        if !request.dry_run {
-            for (path, text) in to_write {
-                write(&path, text)?;
-            }
+        for (path, text) in to_write {
+            write(&path, text)?;
         }
+        fs::create_dir_all(&request.folder)
+            .map_err(|source| EngineError::File { path: request.folder.clone(), source })?;
+        if module.is_empty() {
+            write(&request.folder.join(BASE_FILE), &base::print(&bases))?;
+        } else {
+            let kept = base::read(&request.folder)?.into_iter().filter(|base| !is_below(&base.location, module));
+            let mut all: Vec<ImportBase> = kept.chain(bases.iter().cloned()).collect();
+            all.sort_by(|left, right| left.location.cmp(&right.location));
+            write(&request.folder.join(BASE_FILE), &base::print(&all))?;
+        }
+        self.remember_bases(&request.folder, module, &bases)?;
         Ok(report)
     }
 
-    /// The definitions below a module in the order of writing.
-    fn in_order(&self, module: &str) -> Result<Vec<(Location, Definition)>, EngineError> {
-        let look = self.look()?;
-        let order: BTreeMap<EntityId, usize> =
-            self.tx.order_of_writing()?.into_iter().enumerate().map(|(at, (entity, _))| (entity, at)).collect();
-        let mut names = look.names_below(module)?;
-        // What only the session has comes last, by name.
-        names.sort_by_key(|(location, entity)| (order.get(entity).copied().unwrap_or(usize::MAX), location.clone()));
-        let mut definitions = Vec::new();
-        for (location, entity) in names {
-            if let Some(content) = look.content(&entity)? {
-                definitions.push((location, look.definition(&content)?));
-            }
-        }
-        Ok(definitions)
+    /// Keeps in the store too what the folder has now, in place of what an earlier import or export of it left.
+    fn remember_bases(&mut self, folder: &Path, module: &str, bases: &[ImportBase]) -> Result<(), EngineError> {
+        let folder =
+            fs::canonicalize(folder).map_err(|source| EngineError::File { path: folder.to_path_buf(), source })?;
+        let root = folder.to_string_lossy();
+        let known = self.tx.import_bases(&root)?.into_iter().map(|base| base.location);
+        let stale: Vec<Location> = known.filter(|location| module.is_empty() || is_below(location, module)).collect();
+        self.tx.remove_import_bases(&root, &stale)?;
+        Ok(self.tx.put_import_bases(&root, bases)?)
     }
 }
 
-fn counts(definitions: &[(Location, Definition)]) -> KindCounts {
-    let of = |kind: Kind| definitions.iter().filter(|(_, definition)| definition.kind == kind).count() as u64;
+fn is_below(location: &Location, module: &str) -> bool {
+    location.as_str().strip_prefix(module).is_some_and(|rest| rest.starts_with('.'))
+}
+
+/// The files that are to be written: those that are not there, or differ and are to be replaced.
+fn compare<'f>(
+    files: &'f [ModuleFile],
+    request: &ExportRequest,
+    report: &mut ExportReport,
+) -> Result<Vec<(PathBuf, &'f str)>, EngineError> {
+    let mut to_write: Vec<(PathBuf, &str)> = Vec::new();
+    let mut differing = Vec::new();
+    for file in files {
+        let path = inside(&request.folder, &file.path)?;
+        match fs::read(&path) {
+            Ok(there) if there == file.text.as_bytes() => report.unchanged += 1,
+            Ok(_) if !request.force => differing.push(path),
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                return Err(EngineError::File { path, source: error });
+            }
+            _ => {
+                report.written.push(file.path.clone());
+                to_write.push((path, &file.text));
+            }
+        }
+    }
+    if differing.is_empty() { Ok(to_write) } else { Err(EngineError::FilesDiffer(differing)) }
+}
+
+/// What each definition's text was made from.
+fn bases(look: &Look<'_>, definitions: &[Exported], files: &[ModuleFile]) -> Result<Vec<ImportBase>, EngineError> {
+    let mut bases = Vec::new();
+    let placed = files.iter().flat_map(|file| file.definitions.iter().map(move |at| (*at, file)));
+    for (at, file) in placed {
+        let Some(exported) = definitions.get(at) else { continue };
+        let shown = look.view.shown(&exported.entity, Register::Content)?;
+        let mut heads: Vec<OpId> = shown.into_iter().map(|head| head.op).collect();
+        heads.sort_unstable();
+        bases.push(ImportBase {
+            location: exported.location.clone(),
+            entity: exported.entity,
+            content: exported.hash,
+            heads,
+            file: file.path.clone(),
+        });
+    }
+    bases.sort_by(|left, right| left.location.cmp(&right.location));
+    Ok(bases)
+}
+
+/// The definitions below a module in the order of writing.
+fn in_order(look: &Look<'_>, module: &str) -> Result<Vec<Exported>, EngineError> {
+    let order: BTreeMap<EntityId, usize> =
+        look.tx.order_of_writing()?.into_iter().enumerate().map(|(at, (entity, _))| (entity, at)).collect();
+    let mut names = look.names_below(module)?;
+    // What only the session has comes last, by name.
+    names.sort_by_key(|(location, entity)| (order.get(entity).copied().unwrap_or(usize::MAX), location.clone()));
+    let mut definitions = Vec::new();
+    for (location, entity) in names {
+        if let Some(hash) = look.content(&entity)? {
+            definitions.push(Exported { location, entity, hash, definition: look.definition(&hash)? });
+        }
+    }
+    Ok(definitions)
+}
+
+fn counts(definitions: &[Exported]) -> KindCounts {
+    let of = |kind: Kind| definitions.iter().filter(|exported| exported.definition.kind == kind).count() as u64;
     KindCounts { functions: of(Kind::Fn), types: of(Kind::Type), values: of(Kind::Value), tests: of(Kind::Test) }
 }
 
@@ -114,6 +188,8 @@ fn write(path: &Path, text: &str) -> Result<(), EngineError> {
     if let Some(folder) = path.parent() {
         fs::create_dir_all(folder).map_err(fail)?;
     }
-    let draft = path.with_extension("dark.new");
+    let mut draft = path.as_os_str().to_owned();
+    draft.push(".new");
+    let draft = PathBuf::from(draft);
     fs::write(&draft, text).and_then(|()| fs::rename(&draft, path)).map_err(fail)
 }

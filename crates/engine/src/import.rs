@@ -46,7 +46,7 @@ impl Transaction<'_> {
         let plan = self.plan_import(request)?;
         let mut report = ImportReport {
             dry_run: self.dry_run,
-            files: request.sources.texts.len() as u64,
+            files: request.sources.files,
             skipped: request.sources.skipped.clone(),
             definitions: counts(&plan),
             unchanged: plan.unchanged,

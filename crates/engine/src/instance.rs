@@ -4,7 +4,7 @@ use dm_model::codec::{Domain, hash};
 use dm_store::{AuthorKeyRecord, KeyState, Remedy, Remote, RemoteMode, Token};
 
 use crate::engine::Engine;
-use crate::error::EngineError;
+use crate::error::{EngineError, NAME_BYTES_MAX};
 use crate::report::{FindingEntry, RebuildReport, Received, RemoteSummary, Setting, TokenReport, VerifyReport};
 use crate::snapshot::remote_summary;
 use crate::transaction::Transaction;
@@ -98,6 +98,11 @@ impl Transaction<'_> {
     /// # Errors
     /// If there is no randomness, or the store cannot be written.
     pub fn create_token(&mut self, name: &str) -> Result<TokenReport, EngineError> {
+        let name = name.trim();
+        if name.is_empty() || name.len() > NAME_BYTES_MAX {
+            return Err(EngineError::BadName { what: "a key" });
+        }
+        let replaces = self.tx.tokens()?.iter().any(|known| known.name == name);
         let secret = self.engine.system().random().map_err(EngineError::NoRandomness)?;
         let hex: String = secret.iter().map(|byte| format!("{byte:02x}")).collect();
         let token = format!("dm_{hex}");
@@ -108,7 +113,7 @@ impl Transaction<'_> {
             created_at: now,
             expires_at: None,
         })?;
-        Ok(TokenReport { name: name.to_owned(), token, dry_run: self.dry_run })
+        Ok(TokenReport { name: name.to_owned(), token, replaces, dry_run: self.dry_run })
     }
 
     /// Writes a setting of this store.

@@ -8,6 +8,7 @@
 //!
 //! Start reading at [`engine`], then [`snapshot`] and [`transaction`].
 
+mod base;
 mod conflicts;
 mod diff;
 mod doors;

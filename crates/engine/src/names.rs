@@ -1,5 +1,6 @@
 //! Edits of names: move, delete, deprecate.
 
+use dm_collab::ProjectionRead as _;
 use dm_collab::draft::Edit;
 use dm_model::{Deprecation, EntityId, Location, Register, Value};
 
@@ -16,17 +17,14 @@ impl Transaction<'_> {
     /// If there is no such name, or the new place is taken.
     pub fn mv(&mut self, old: &str, new: &str, intent: Option<&str>) -> Result<Written, EngineError> {
         let (at, new_patch) = self.draft_for(intent)?;
-        let moves = self.moves(at, old, new)?;
+        let mut moves = self.moves(at, old, new)?;
+        self.check_free(at, &moves)?;
+        let staying: Vec<String> =
+            moves.iter().filter(|(found, to)| found.location == *to).map(|(_, to)| to.to_string()).collect();
+        moves.retain(|(found, to)| found.location != *to);
         let mut changes = Vec::new();
         for (found, to) in &moves {
-            let look = self.look(Some(at))?;
-            if let Some(taken) = look.entities_at(to)?.first()
-                && *taken != found.entity
-            {
-                return Err(EngineError::LocationTaken { location: to.to_string() });
-            }
-            let kind = look.kind(&found.content)?.map(|kind| kind.as_str().to_owned());
-            drop(look);
+            let kind = self.look(Some(at))?.kind(&found.content)?.map(|kind| kind.as_str().to_owned());
             self.write_name(at, found, Register::Location, Value::Location(Some(to.clone())))?;
             changes.push(Change {
                 change: "move".to_owned(),
@@ -36,7 +34,21 @@ impl Transaction<'_> {
             });
         }
         let entities: Vec<EntityId> = moves.iter().map(|(found, _)| found.entity).collect();
-        self.written(at, new_patch, &entities, changes)
+        let mut written = self.written(at, new_patch, &entities, changes)?;
+        written.unchanged = staying;
+        Ok(written)
+    }
+
+    /// A place is free for a move if nothing stands there that does not move away with it.
+    fn check_free(&self, at: usize, moves: &[(Found, Location)]) -> Result<(), EngineError> {
+        let look = self.look(Some(at))?;
+        for (_, to) in moves {
+            let there = look.entities_at(to)?;
+            if there.iter().any(|taken| !moves.iter().any(|(found, _)| found.entity == *taken)) {
+                return Err(EngineError::LocationTaken { location: to.to_string() });
+            }
+        }
+        Ok(())
     }
 
     /// What a move means: one definition, or every one below a module.
@@ -54,6 +66,11 @@ impl Transaction<'_> {
                 if below.is_empty() {
                     return Err(EngineError::NoSuchName { name, similar });
                 }
+                // A bare new name stays beside the module, as one of a definition does.
+                let new = match old.rsplit_once('.') {
+                    Some((around, _)) if !new.contains('.') => format!("{around}.{new}"),
+                    _ => new.to_owned(),
+                };
                 let mut moves = Vec::new();
                 for (location, entity) in below {
                     let rest = location.as_str().strip_prefix(old).unwrap_or_default();
@@ -68,13 +85,17 @@ impl Transaction<'_> {
         }
     }
 
-    /// Deletes a definition.
+    /// Deletes a definition. One that others may have got already is deprecated instead, unless `published` says that it is
+    /// known.
     ///
     /// # Errors
-    /// If there is no such name.
-    pub fn rm(&mut self, name: &str, intent: Option<&str>) -> Result<Written, EngineError> {
+    /// If there is no such name, or it has left this store and `published` was not said.
+    pub fn rm(&mut self, name: &str, published: bool, intent: Option<&str>) -> Result<Written, EngineError> {
         let (at, new_patch) = self.draft_for(intent)?;
         let found = self.look(Some(at))?.find(name)?;
+        if !published && self.has_left(&found.entity)? {
+            return Err(EngineError::Published { location: found.location.to_string() });
+        }
         let mut notes = Vec::new();
         {
             let look = self.look(Some(at))?;
@@ -134,6 +155,20 @@ impl Transaction<'_> {
         self.written(at, new_patch, &[found.entity], vec![change])
     }
 
+    /// Whether a revision with the entity came from elsewhere, or went to a remote.
+    fn has_left(&self, entity: &EntityId) -> Result<bool, EngineError> {
+        let own = self.engine.keypair()?.public();
+        for (op, _) in self.tx.entity_ops(entity)? {
+            for revision in self.tx.carriers(&op)? {
+                let key = self.tx.envelope(&revision)?.map(|envelope| envelope.header().author_key);
+                if key.is_some_and(|key| key != own) || self.tx.is_known(&revision)? {
+                    return Ok(true);
+                }
+            }
+        }
+        Ok(false)
+    }
+
     fn change_of(&self, at: usize, change: &str, found: &Found) -> Result<Change, EngineError> {
         let kind = self.look(Some(at))?.kind(&found.content)?.map(|kind| kind.as_str().to_owned());
         Ok(Change { change: change.to_owned(), location: found.location.to_string(), from: None, kind })
@@ -174,14 +209,22 @@ impl Transaction<'_> {
         entities: &[EntityId],
         changes: Vec<Change>,
     ) -> Result<Written, EngineError> {
-        self.save_rows(at, entities)?;
-        let patch = self.patch_at(at)?;
-        let look = self.look(None)?;
-        let summary = patches::summary(&look, &self.workspace, &patch)?;
+        let patch = if changes.is_empty() && new_patch {
+            // A patch that would hold nothing is not begun.
+            self.forget_patch(at)?;
+            None
+        } else {
+            if !changes.is_empty() {
+                self.save_rows(at, entities)?;
+            }
+            let patch = self.patch_at(at)?;
+            let look = self.look(None)?;
+            Some(patches::summary(&look, &self.workspace, &patch)?)
+        };
         Ok(Written {
             dry_run: self.dry_run,
-            patch: Some(summary),
-            new_patch,
+            new_patch: new_patch && patch.is_some(),
+            patch,
             changes,
             unchanged: Vec::new(),
             warnings: Vec::new(),

@@ -574,6 +574,8 @@ pub struct TokenReport {
     pub name: String,
     /// The key, shown only now.
     pub token: String,
+    /// Whether an earlier key of that name stops working.
+    pub replaces: bool,
     /// Whether nothing was made.
     pub dry_run: bool,
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use dm_collab::draft::Edit;
 use dm_lang::{Bindings, Declaration, Entry as ScopeEntry, NameProblem, ProblemKind, StoredTest};
-use dm_model::{DefHash, Definition, EntityId, Kind, Location, Register, Value, Visibility};
+use dm_model::{DefHash, Definition, EntityId, Kind, Location, OpId, Register, Value, Visibility};
 use dm_store::HashedDefinition;
 use dm_syntax::{Diagnostic, LineIndex, Mode, Parse};
 
@@ -21,8 +21,22 @@ use crate::transaction::Transaction;
 pub struct Base {
     /// The entity.
     pub(crate) entity: EntityId,
+    /// Where it was.
+    pub(crate) location: Location,
     /// The content writes that were shown.
     pub(crate) shown: Vec<dm_collab::Head>,
+    /// The deletions and deprecations that were shown beside it.
+    pub(crate) witness: Vec<OpId>,
+}
+
+impl Base {
+    /// The one content that was shown, if it was one.
+    fn content(&self) -> Option<DefHash> {
+        match self.shown.first().map(|head| &head.value) {
+            Some(Value::Content(hash)) if self.shown.len() == 1 => Some(*hash),
+            _ => None,
+        }
+    }
 }
 
 /// A definition opened for editing.
@@ -165,18 +179,13 @@ impl Transaction<'_> {
             }
         }
         let mut report = self.written(at, new_patch, &written, changes)?;
-        if report.changes.is_empty() && new_patch {
-            // A patch that would hold nothing is not begun.
-            self.forget_patch(at)?;
-            report.patch = None;
-            report.new_patch = false;
-        }
         report.unchanged = unchanged;
         report.warnings = warnings;
+        report.notes.extend(renamed_note(source, request.base.as_ref()));
         Ok(report)
     }
 
-    fn forget_patch(&mut self, at: usize) -> Result<(), EngineError> {
+    pub(crate) fn forget_patch(&mut self, at: usize) -> Result<(), EngineError> {
         let patch = self.patch_at(at)?;
         self.tx.remove_draft(&patch)?;
         self.workspace.session.patches.retain(|other| *other != patch);
@@ -204,10 +213,18 @@ impl Transaction<'_> {
         modules.dedup();
         for module in modules {
             let stored = look.tests_in(&module)?;
-            // A text of its own adds tests or repeats stored ones to the letter; only an import says what a module has in all.
+            // A text of its own repeats stored tests, edits those that it names, or adds to them; only an import says what a
+            // module has in all.
+            let declared = |name: &str, text: &str| {
+                source.declarations.iter().any(|declaration| {
+                    declaration.kind == Kind::Test
+                        && declaration.location.module_path() == module
+                        && (declaration.text == text || declaration.location.name() == name)
+                })
+            };
             let same: Vec<StoredTest<'_>> = stored
                 .iter()
-                .filter(|(_, _, text)| source.declarations.iter().any(|declaration| declaration.text == *text))
+                .filter(|(_, name, text)| declared(name, text))
                 .map(|(entity, name, text)| StoredTest { entity: *entity, name, text })
                 .collect();
             let taken = |location: &Location| look.entities_at(location).is_ok_and(|entities| !entities.is_empty());
@@ -253,7 +270,10 @@ impl Transaction<'_> {
                     let problems = resolved.problems.clone();
                     (Outcome::Create(resolved.into_definition(declaration.kind, declaration.text.clone())), problems)
                 }
-                Some(found) => outcome_of_edit(&look, declaration, found, &asked, &scope)?,
+                Some(found) => {
+                    let base = request.base.as_ref().filter(|base| base.entity == found.entity);
+                    outcome_of_edit(&look, declaration, found, base, &asked, &scope)?
+                }
             };
             for problem in problems.iter().filter(|problem| problem.kept.is_none()) {
                 let placed = warning(source, declaration, problem);
@@ -304,11 +324,13 @@ impl Transaction<'_> {
         base: Option<&Base>,
     ) -> Result<(), EngineError> {
         let look = self.look(Some(at))?;
-        let shown = match base {
-            Some(base) => base.shown.clone(),
-            None => look.view.shown(&found.entity, Register::Content)?,
+        let (shown, witness) = match base.filter(|base| base.entity == found.entity) {
+            Some(base) => (base.shown.clone(), base.witness.clone()),
+            None => (
+                look.view.shown(&found.entity, Register::Content)?,
+                look.view.witness(&found.entity, Register::Content)?,
+            ),
         };
-        let witness = look.view.witness(&found.entity, Register::Content)?;
         let creators = look.view.creators(&found.entity)?;
         drop(look);
         let edit = Edit {
@@ -349,8 +371,31 @@ fn asked(look: &Look<'_>, binds: &[(String, String)]) -> Result<BTreeMap<String,
     Ok(asked)
 }
 
-/// What stands at a location: of several, the one that the edit was made from.
+/// A text that was opened under one name and comes back under another makes a new definition: said, since it may surprise.
+fn renamed_note(source: &Source, base: Option<&Base>) -> Option<String> {
+    let base = base?;
+    let kept = source.declarations.iter().any(|declaration| declaration.location == base.location);
+    let new = source.declarations.first().filter(|_| !kept)?;
+    Some(format!(
+        "`{}` stays as it was; `dm mv` renames, and keeps what uses it right: {}",
+        base.location, new.location
+    ))
+}
+
+/// What stands at a location: of several, the one that the edit was made from. What an edit was made from is found by its
+/// identity, wherever it is now, and even if it was deleted meanwhile: the edit is then in conflict with that.
 fn stored_at(look: &Look<'_>, location: &Location, base: Option<&Base>) -> Result<Option<Found>, EngineError> {
+    if let Some(base) = base.filter(|base| base.location == *location)
+        && let (Some(state), Some(content)) = (look.state(&base.entity)?, look.content(&base.entity)?)
+    {
+        let now = look.location_of(&base.entity)?;
+        return Ok(Some(Found {
+            entity: base.entity,
+            state,
+            location: now.unwrap_or_else(|| location.clone()),
+            content,
+        }));
+    }
     let entities = look.entities_at(location)?;
     let chosen = match entities.as_slice() {
         [] => return Ok(None),
@@ -371,12 +416,15 @@ fn outcome_of_edit(
     look: &Look<'_>,
     declaration: &Declaration,
     found: Found,
+    base: Option<&Base>,
     asked: &BTreeMap<String, EntityId>,
     scope: &ViewScope<'_>,
 ) -> Result<(Outcome, Vec<NameProblem>), EngineError> {
-    let base = look.definition(&found.content)?;
-    let rendering = dm_lang::render(&base, &found.location, scope);
-    let edit = dm_lang::resolve_edit(&base, &rendering, &declaration.text, &declaration.location, asked, scope);
+    // What was opened, not what is there by now (SEMANTICS R6); of several contents, the one in force was opened.
+    let opened = base.and_then(Base::content).unwrap_or(found.content);
+    let stored = look.definition(&opened)?;
+    let rendering = dm_lang::render(&stored, base.map_or(&found.location, |base| &base.location), scope);
+    let edit = dm_lang::resolve_edit(&stored, &rendering, &declaration.text, &declaration.location, asked, scope);
     match edit {
         Ok(dm_lang::Edit::Unchanged) => Ok((Outcome::Unchanged, Vec::new())),
         Ok(dm_lang::Edit::Changed { definition, problems }) => {

@@ -20,7 +20,7 @@ use crate::report::{
     PatchSummary, RemoteSummary, SessionSummary, Setting, Shown, Status,
 };
 use crate::save::{Base, Opened};
-use crate::transaction::session_view;
+use crate::transaction::{may_write, session_view};
 use crate::trust::Trusted;
 use crate::workspace::{Workspace, session_named};
 
@@ -100,6 +100,15 @@ impl<'e> Snapshot<'e> {
         patch.map(|patch| patches::summary(look, &self.workspace, &patch)).transpose()
     }
 
+    /// Whether an edit of this session has a patch to go to: a draft in focus, or an intent for a new one. Asked before a
+    /// person begins to type.
+    ///
+    /// # Errors
+    /// If the patch in focus is no draft, or an intent is wanted.
+    pub fn may_write(&self, intent: Option<&str>) -> Result<(), EngineError> {
+        may_write(&self.tx, &self.workspace, intent)
+    }
+
     /// A definition opened for editing, with what the edit stands on.
     ///
     /// # Errors
@@ -111,7 +120,9 @@ impl<'e> Snapshot<'e> {
         let rendered = look.text_of(&found)?;
         let text = dm_lang::print_file(found.location.module_path(), &[&rendered]);
         let shown = look.view.shown(&found.entity, Register::Content)?;
-        Ok(Opened { location: found.location.to_string(), text, base: Base { entity: found.entity, shown } })
+        let witness = look.view.witness(&found.entity, Register::Content)?;
+        let base = Base { entity: found.entity, location: found.location.clone(), shown, witness };
+        Ok(Opened { location: found.location.to_string(), text, base })
     }
 
     /// What is in a module; owners with none.
@@ -379,7 +390,8 @@ impl<'e> Snapshot<'e> {
         let mut applied = Vec::new();
         for fact in self.tx.facts(&own)? {
             let Body::Apply(apply) = fact.body() else { continue };
-            for (patch, revision) in &apply.patches {
+            // What stands on others comes after them in the fact, and newest first shows it above them.
+            for (patch, revision) in apply.patches.iter().rev() {
                 if self.tx.membership(&own, patch)? == Membership::In(*revision) {
                     let at = fact.header().authored_at.as_ms();
                     applied.push((*patch, *revision, at, apply.forced.clone()));
@@ -387,7 +399,7 @@ impl<'e> Snapshot<'e> {
             }
         }
         // A patch taken out and put in again stands where it was put in last.
-        applied.sort_by_key(|(patch, _, at, _)| (std::cmp::Reverse(*at), *patch));
+        applied.sort_by_key(|(_, _, at, _)| std::cmp::Reverse(*at));
         let mut seen = BTreeSet::new();
         applied.retain(|(patch, ..)| seen.insert(*patch));
         Ok(applied)
@@ -407,7 +419,8 @@ impl<'e> Snapshot<'e> {
             let mut summary = patches::summary_among(&look, &self.workspace, id, &ids)?;
             summary.held = held.iter().find(|held| held.patch.id == summary.id).map(|held| held.reason.clone());
             let open = summary.status != "applied" && summary.status != "rejected";
-            if all || open {
+            let here = self.workspace.session.patches.contains(id) || summary.held.is_some();
+            if all || (open && here) {
                 summaries.push(summary);
             }
         }

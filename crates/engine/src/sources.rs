@@ -3,6 +3,9 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use dm_store::ImportBase;
+
+use crate::base;
 use crate::error::{EngineError, TextProblem};
 use crate::report::SkippedFile;
 use crate::save::{Source, check_duplicates, read_declarations};
@@ -30,6 +33,12 @@ pub struct Sources {
     pub(crate) texts: Vec<Source>,
     /// What was not taken.
     pub skipped: Vec<SkippedFile>,
+    /// How many files were read.
+    pub files: u64,
+    /// What stands before a file's path in words for people: the folder as it was given.
+    given: String,
+    /// The base file of an exported folder.
+    pub(crate) bases: Vec<ImportBase>,
 }
 
 /// Reads a folder of .dark files, or one such file. With `all`, files with `_` in their path are taken too.
@@ -38,14 +47,23 @@ pub struct Sources {
 /// If something cannot be read, is not UTF-8 or too large, or if there is nothing to read. Then nothing is imported at all.
 pub fn read_sources(path: &Path, all: bool) -> Result<Sources, EngineError> {
     let root = fs::canonicalize(path).map_err(|source| EngineError::File { path: path.to_path_buf(), source })?;
-    let mut sources = Sources { root: root.clone(), texts: Vec::new(), skipped: Vec::new() };
+    let mut sources = Sources {
+        root: root.clone(),
+        texts: Vec::new(),
+        skipped: Vec::new(),
+        files: 0,
+        given: String::new(),
+        bases: base::read(&root)?,
+    };
     let mut texts = Vec::new();
     if root.is_file() {
+        sources.given = path.parent().map(|folder| folder.display().to_string()).unwrap_or_default();
         let name = root.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
         texts.push(SourceText { file: name, text: read_text(&root)? });
         sources.take_parsed(&texts)?;
         return Ok(sources);
     }
+    sources.given = path.display().to_string();
     let mut files = Vec::new();
     walk(&root, 0, &mut files)?;
     files.sort();
@@ -53,6 +71,7 @@ pub fn read_sources(path: &Path, all: bool) -> Result<Sources, EngineError> {
         take(&file, all, &mut sources, &mut texts)?;
     }
     sources.take_parsed(&texts)?;
+    sources.skipped.sort_by(|left, right| left.path.cmp(&right.path));
     if sources.texts.is_empty() && sources.skipped.is_empty() {
         return Err(EngineError::NothingToImport(path.to_path_buf()));
     }
@@ -62,6 +81,7 @@ pub fn read_sources(path: &Path, all: bool) -> Result<Sources, EngineError> {
 impl Sources {
     /// Parses the texts on all cores, and keeps those that declare something. All errors of all texts are told at once.
     fn take_parsed(&mut self, texts: &[SourceText]) -> Result<(), EngineError> {
+        self.files = texts.len() as u64;
         let workers = std::thread::available_parallelism().map_or(1, std::num::NonZero::get).min(texts.len().max(1));
         let size = texts.len().div_ceil(workers).max(1);
         let parse = |chunk: &[SourceText]| -> Vec<Result<Source, TextProblem>> {
@@ -78,7 +98,7 @@ impl Sources {
         let mut problems = Vec::new();
         for source in parsed {
             match source {
-                Err(problem) => problems.push(problem),
+                Err(problem) => problems.push(TextProblem { file: self.shown(&problem.file), ..problem }),
                 Ok(source) if source.declarations.is_empty() => {
                     self.skipped.push(SkippedFile { path: source.file, reason: "no definitions".to_owned() });
                 }
@@ -88,7 +108,19 @@ impl Sources {
         if !problems.is_empty() {
             return Err(EngineError::Text(problems));
         }
-        check_duplicates(&self.texts)
+        check_duplicates(&self.texts).map_err(|error| match error {
+            EngineError::Text(problems) => {
+                let shown = |problem: TextProblem| TextProblem { file: self.shown(&problem.file), ..problem };
+                EngineError::Text(problems.into_iter().map(shown).collect())
+            }
+            other => other,
+        })
+    }
+
+    /// A file's path as a person who gave the folder would write it.
+    pub(crate) fn shown(&self, file: &str) -> String {
+        let given = self.given.trim_end_matches('/').trim_start_matches("./");
+        if given.is_empty() || given == "." { file.to_owned() } else { format!("{given}/{file}") }
     }
 }
 

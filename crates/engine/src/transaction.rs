@@ -109,19 +109,14 @@ impl<'e> Transaction<'e> {
         Ok(self.workspace.stack.push(patch))
     }
 
-    /// The place of the draft that an edit goes to: the focused one, else a new one. True if it is new.
+    /// The place of the draft that an edit goes to: the focused one, else a new one with that intent. True if it is new.
     pub(crate) fn draft_for(&mut self, intent: Option<&str>) -> Result<(usize, bool), EngineError> {
-        if let Some(focused) = self.workspace.session.focused {
-            if let Some(at) = self.workspace.stack.place(&focused) {
-                return Ok((at, false));
-            }
-            let status = dm_collab::patch::status(&*self.tx, &focused)?;
-            if status != dm_collab::patch::Status::Applied {
-                return Err(EngineError::WrongStatus { patch: focused, found: status.as_str(), wanted: "draft" });
-            }
+        let focused = self.workspace.session.focused;
+        if let Some(at) = focused.and_then(|focused| self.workspace.stack.place(&focused)) {
+            return Ok((at, false));
         }
-        let intent = intent.ok_or(EngineError::NoIntent)?;
-        Ok((self.begin_patch(intent)?, true))
+        may_begin(&self.tx, &self.workspace, intent)?;
+        Ok((self.begin_patch(intent.unwrap_or_default())?, true))
     }
 
     /// Writes a draft's rows of these entities to the journal, and notes that it changed.
@@ -138,6 +133,32 @@ impl<'e> Transaction<'e> {
         }
         self.save_session()
     }
+}
+
+/// Whether an edit has a patch to go to: a draft in focus, or an intent for a new one.
+pub(crate) fn may_write(
+    tx: &dm_store::ReadTx<'_>,
+    workspace: &Workspace,
+    intent: Option<&str>,
+) -> Result<(), EngineError> {
+    match workspace.session.focused.and_then(|focused| workspace.stack.place(&focused)) {
+        Some(_) => Ok(()),
+        None => may_begin(tx, workspace, intent),
+    }
+}
+
+/// A new patch needs an intent; without one, a patch in focus that is no draft any more says so.
+fn may_begin(tx: &dm_store::ReadTx<'_>, workspace: &Workspace, intent: Option<&str>) -> Result<(), EngineError> {
+    if intent.is_some_and(|intent| !intent.trim().is_empty()) {
+        return Ok(());
+    }
+    if let Some(focused) = workspace.session.focused {
+        let status = dm_collab::patch::status(tx, &focused)?;
+        if status != dm_collab::patch::Status::Applied {
+            return Err(EngineError::WrongStatus { patch: focused, found: status.as_str(), wanted: "draft" });
+        }
+    }
+    Err(EngineError::NoIntent)
 }
 
 /// Whose name new patches bear: the one asked for when opening, else the store's setting.

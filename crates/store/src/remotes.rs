@@ -176,6 +176,15 @@ impl ReadTx<'_> {
         self.envelope_ids_of(sql, (local, space.as_bytes()))
     }
 
+    /// Whether any remote has an envelope, as far as is known here.
+    ///
+    /// # Errors
+    /// The disk.
+    pub fn is_known(&self, id: &EnvelopeId) -> Result<bool, StoreError> {
+        let Some(local) = self.log_local(id)? else { return Ok(false) };
+        Ok(self.row("SELECT 1 FROM known WHERE env = ?1 LIMIT 1", [local], |row| row.get::<_, i64>(0))?.is_some())
+    }
+
     /// The fingerprint of [`ReadTx::known_ids`].
     ///
     /// # Errors

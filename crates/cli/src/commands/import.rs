@@ -43,6 +43,9 @@ fn import_page(report: &ImportReport, page: &mut Page) {
     for location in &report.gone {
         page.line(format!("gone there: {location}"));
     }
+    if !report.gone.is_empty() && !report.changes.iter().any(|change| change.change == "delete") {
+        page.line("what is gone there stays here; --prune deletes it");
+    }
     for location in &report.kept {
         page.line(format!("changed here, stays: {location}"));
     }
@@ -69,26 +72,21 @@ fn import_page(report: &ImportReport, page: &mut Page) {
         (false, false) => page.line(format!("{patches} made; `dm patch apply` puts one into main")),
     }
     if !report.unresolved.is_empty() {
-        let names = output::count(report.unresolved.len() as u64, "name");
-        page.line(format!("{} {names} resolve to nothing yet", styled(WARN, "warning:")));
+        page.line(format!("{} {}", styled(WARN, "warning:"), pages::warning_count(&report.unresolved)));
     }
 }
 
 /// `dm export`.
 pub fn export(context: &Context, args: &ExportArgs) -> Result<ExitCode, Failure> {
-    let request = ExportRequest {
-        folder: args.path.clone(),
-        module: args.module.clone(),
-        force: args.force,
-        dry_run: args.dry_run,
-    };
-    let report = context.read(|snapshot| snapshot.export(&request))?;
+    let request = ExportRequest { folder: args.path.clone(), module: args.module.clone(), force: args.force };
+    let report = context.write_anywhere(args.dry_run, |transaction| transaction.export(&request))?;
     context.answer(&report, |report, page| {
         let wrote = if report.dry_run { "would write" } else { "wrote" };
         let files = output::count(report.written.len() as u64, "file");
         page.line(format!("{wrote} {files}, {} in all, to {}", kinds(report.definitions), report.path));
         if report.unchanged > 0 {
-            page.line(styled(DIM, &format!("{} as they were", output::count(report.unchanged, "file"))));
+            let were = if report.unchanged == 1 { "it was" } else { "they were" };
+            page.line(styled(DIM, &format!("{} as {were}", output::count(report.unchanged, "file"))));
         }
     })
 }

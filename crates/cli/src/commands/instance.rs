@@ -12,7 +12,7 @@ use crate::settings;
 
 /// `dm init`.
 pub fn init(context: &Context, args: &InitArgs) -> Result<ExitCode, Failure> {
-    let author = settings::author(args.author.as_deref())?;
+    let (author, named_by) = settings::author(args.author.as_deref())?;
     let name = args.name.clone().unwrap_or_else(settings::host_name);
     let options = InitOptions { folder: args.dir.clone(), author, name, dry_run: args.dry_run };
     let report = dm_engine::init(&options, context.system.as_ref())?;
@@ -24,7 +24,12 @@ pub fn init(context: &Context, args: &InitArgs) -> Result<ExitCode, Failure> {
             styled(BOLD, &report.author),
             report.session
         ));
-        page.line(styled(DIM, &format!("instance {} ({}), key {}", report.instance, report.name, report.key)));
+        if !report.dry_run {
+            page.line(styled(DIM, &format!("instance {} ({}), key {}", report.instance, report.name, report.key)));
+        }
+        if named_by == settings::NamedBy::Login {
+            output::say("that is the login name; `dm config set author NAME` changes it");
+        }
     })
 }
 
@@ -41,6 +46,9 @@ pub fn token(context: &Context, command: &TokenCommand) -> Result<ExitCode, Fail
                 "the key of {}: it is shown only now; from now on this store asks for one",
                 report.name
             ));
+            if report.replaces {
+                output::say("its earlier key stops working");
+            }
         }
     })
 }
@@ -103,12 +111,16 @@ pub fn config(context: &Context, command: ConfigCommand) -> Result<ExitCode, Fai
     }
 }
 
-/// The store's settings, then the user's that the store does not have. Without a store, the user's alone.
+/// The settings in force: the environment's, then the store's, then the user's. Without a store, the user's and the environment's.
 fn all_settings(context: &Context) -> Result<Vec<Setting>, Failure> {
     let mut all = match settings::store_folder(context.global.store.as_deref()) {
         Ok(_) => context.read(|snapshot| snapshot.settings())?,
         Err(_) => Vec::new(),
     };
+    for setting in settings::environment() {
+        all.retain(|other| other.key != setting.key);
+        all.push(setting);
+    }
     for setting in settings::user_settings()? {
         if !all.iter().any(|other| other.key == setting.key) {
             all.push(setting);

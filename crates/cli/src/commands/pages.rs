@@ -46,19 +46,47 @@ pub fn entry_line(entry: &Entry) -> String {
     format!("{:5} {}{deprecated}", entry.kind, entry.location)
 }
 
-/// Names that do not resolve.
+/// Names that do not resolve, each once with its first place.
 pub fn warnings(warnings: &[NameWarning], page: &mut Page) {
-    const SHOWN: usize = 10;
-    for name in warnings.iter().take(SHOWN) {
+    const SHOWN: usize = 30;
+    let names = by_name(warnings);
+    for (name, places) in names.iter().take(SHOWN) {
         let place =
             if name.file.is_empty() { String::new() } else { format!("{}:{}:{}: ", name.file, name.row, name.column) };
         let hint = name.suggestions.first().map(|other| format!("; did you mean {other}?")).unwrap_or_default();
+        let more = match places - 1 {
+            0 => String::new(),
+            more => format!(" (and in {})", output::count(more, "other place")),
+        };
         let label = styled(WARN, "warning:");
-        page.line(format!("{label} {place}in {}: `{}`: {}{hint}", name.location, name.spelling, name.reason));
+        page.line(format!("{label} {place}in {}: `{}`: {}{more}{hint}", name.location, name.spelling, name.reason));
     }
-    if warnings.len() > SHOWN {
-        page.line(format!("… and {} more names that do not resolve (--json lists all)", warnings.len() - SHOWN));
+    if names.len() > SHOWN {
+        page.line(format!("… and {} more names that do not resolve (--json lists all)", names.len() - SHOWN));
     }
+}
+
+/// How many names do not resolve.
+#[must_use]
+pub fn warning_count(warnings: &[NameWarning]) -> String {
+    let names = by_name(warnings).len() as u64;
+    let resolve = if names == 1 { "resolves" } else { "resolve" };
+    let places = output::count(warnings.len() as u64, "place");
+    format!("{} {resolve} to nothing yet, in {places}", output::count(names, "name"))
+}
+
+/// Each name with the reason that it does not resolve for, at its first place, and in how many places it stands.
+fn by_name(warnings: &[NameWarning]) -> Vec<(&NameWarning, u64)> {
+    let mut names: Vec<(&NameWarning, u64)> = Vec::new();
+    for warning in warnings {
+        let same =
+            |(name, _): &&mut (&NameWarning, u64)| name.spelling == warning.spelling && name.reason == warning.reason;
+        match names.iter_mut().find(same) {
+            Some((_, places)) => *places += 1,
+            None => names.push((warning, 1)),
+        }
+    }
+    names
 }
 
 /// What a writing verb wrote.
@@ -74,6 +102,7 @@ pub fn written(report: &Written, page: &mut Page) {
         page.line(note);
     }
     match &report.patch {
+        _ if report.changes.is_empty() => page.line("nothing to write"),
         Some(patch) if report.dry_run => {
             page.line(format!("would be written to {}; nothing was written", patch_line(patch)));
         }
@@ -85,7 +114,7 @@ pub fn written(report: &Written, page: &mut Page) {
 
 /// A held patch.
 pub fn held(held: &HeldPatch, page: &mut Page) {
-    page.line(format!("held {} {}", patch_long(&held.patch), styled(DIM, "—")));
+    page.line(format!("held {}", patch_long(&held.patch)));
     page.line(format!("  {}", held.reason));
 }
 

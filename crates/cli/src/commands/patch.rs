@@ -20,6 +20,9 @@ pub fn patch(context: &Context, command: PatchCommand) -> Result<ExitCode, Failu
         PatchCommand::List { all } => {
             let patches = context.read(|snapshot| snapshot.patches(all))?;
             context.answer(&patches, |patches, page| {
+                if patches.is_empty() {
+                    output::say(if all { "no patches yet" } else { "no open patches; --all lists applied ones too" });
+                }
                 for patch in patches {
                     page.line(pages::patch_long(patch));
                     if let Some(reason) = &patch.held {

@@ -40,6 +40,9 @@ fn status_page(status: &Status, page: &mut Page) {
     if status.pending > 0 {
         page.line(format!("{} for what they need", output::count(status.pending, "envelope waiting")));
     }
+    for patch in status.session.patches.iter().filter(|patch| patch.status == "ready" && !patch.focused) {
+        page.line(format!("ready   {}", pages::patch_line(patch)));
+    }
     for group in status.changes.iter().filter(|group| !group.changes.is_empty()) {
         page.gap();
         page.line(pages::patch_line(&group.patch));
@@ -66,6 +69,9 @@ fn status_page(status: &Status, page: &mut Page) {
 pub fn diff(context: &Context, args: &DiffArgs) -> Result<ExitCode, Failure> {
     let diffs = context.read(|snapshot| snapshot.diff(args.patch.as_deref(), args.name.as_deref()))?;
     context.answer(&diffs, |diffs, page| {
+        if diffs.iter().all(|diff| diff.definitions.is_empty()) {
+            output::say("no changes");
+        }
         for diff in diffs {
             if diffs.len() > 1 {
                 page.line(pages::patch_line(&diff.patch));
@@ -82,6 +88,9 @@ pub fn diff(context: &Context, args: &DiffArgs) -> Result<ExitCode, Failure> {
 pub fn log(context: &Context, args: &LogArgs) -> Result<ExitCode, Failure> {
     let entries = context.read(|snapshot| snapshot.log(args.limit, args.name.as_deref()))?;
     context.answer(&entries, |entries, page| {
+        if entries.is_empty() {
+            output::say("nothing was put into main yet");
+        }
         for entry in entries {
             page.line(format!("{} {}", output::time(entry.applied_at), pages::patch_long(&entry.patch)));
             if !entry.forced.is_empty() {
@@ -162,7 +171,12 @@ pub fn search(context: &Context, args: &SearchArgs) -> Result<ExitCode, Failure>
     });
     let query = SearchQuery { words: args.words.clone(), kind, limit: args.limit };
     let entries = context.read(|snapshot| snapshot.search(&query))?;
-    context.answer(&entries, |entries, page| entries_page(entries, page))
+    context.answer(&entries, |entries, page| {
+        if entries.is_empty() {
+            output::say("nothing fits");
+        }
+        entries_page(entries, page);
+    })
 }
 
 fn entries_page(entries: &[Entry], page: &mut Page) {

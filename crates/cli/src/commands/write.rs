@@ -1,13 +1,13 @@
 //! The verbs that write names.
 
-use std::io::{BufRead as _, IsTerminal as _, Read as _, Write as _};
+use std::io::{IsTerminal as _, Read as _};
 use std::path::Path;
 use std::process::ExitCode;
 
 use dm_engine::{EngineError, SaveRequest, SourceText, Transaction, Written};
 
 use super::pages;
-use crate::args::{AddArgs, DeprecateArgs, EditArgs, MvArgs, NameWrite, Writing};
+use crate::args::{AddArgs, DeprecateArgs, EditArgs, MvArgs, NameWrite, RmArgs, Writing};
 use crate::context::Context;
 use crate::editor;
 use crate::failure::Failure;
@@ -30,23 +30,16 @@ pub fn with_intent<T>(
             }
             Err(EngineError::NoIntent) if intent.is_none() && std::io::stdin().is_terminal() => {
                 drop(transaction);
-                intent = Some(ask("What is this change for? ")?);
+                intent = Some(ask_intent()?);
             }
             Err(error) => return Err(error.into()),
         }
     }
 }
 
-fn ask(question: &str) -> Result<String, Failure> {
-    let fail = |error: std::io::Error| Failure::unable(format!("could not ask: {error}"));
-    let mut err = std::io::stderr();
-    err.write_all(question.as_bytes()).and_then(|()| err.flush()).map_err(fail)?;
-    let mut line = String::new();
-    std::io::stdin().lock().read_line(&mut line).map_err(fail)?;
-    match line.trim() {
-        "" => Err(EngineError::NoIntent.into()),
-        intent => Ok(intent.to_owned()),
-    }
+/// Asks what the change is for.
+fn ask_intent() -> Result<String, Failure> {
+    output::ask("What is this change for? ")?.ok_or_else(|| EngineError::NoIntent.into())
 }
 
 fn answer_written(context: &Context, report: &Written) -> Result<ExitCode, Failure> {
@@ -98,7 +91,17 @@ pub fn add(context: &Context, args: &AddArgs) -> Result<ExitCode, Failure> {
 
 /// `dm edit`: the rendering goes to the editor, and comes back with the base it was made from.
 pub fn edit(context: &Context, args: &EditArgs) -> Result<ExitCode, Failure> {
-    let opened = context.read(|snapshot| snapshot.open_for_edit(&args.name))?;
+    let mut writing = args.writing.clone();
+    // Asked before anything is typed: where the text goes, and why.
+    let (opened, may_write) = {
+        let engine = context.engine()?;
+        let snapshot = engine.snapshot_for_writing(&context.session())?;
+        (snapshot.open_for_edit(&args.name)?, snapshot.may_write(writing.intent.as_deref()))
+    };
+    match may_write {
+        Err(EngineError::NoIntent) if std::io::stdin().is_terminal() => writing.intent = Some(ask_intent()?),
+        other => other?,
+    }
     let folder = tempfile::Builder::new()
         .prefix("dm-edit-")
         .tempdir()
@@ -119,7 +122,7 @@ pub fn edit(context: &Context, args: &EditArgs) -> Result<ExitCode, Failure> {
         binds: Vec::new(),
         base: Some(opened.base.clone()),
     };
-    match with_intent(context, &args.writing, |transaction, intent| transaction.save(&request(intent))) {
+    match with_intent(context, &writing, |transaction, intent| transaction.save(&request(intent))) {
         Ok(report) => answer_written(context, &report),
         Err(failure) => {
             // What was typed is never lost with the temporary folder.
@@ -137,8 +140,9 @@ pub fn mv(context: &Context, args: &MvArgs) -> Result<ExitCode, Failure> {
 }
 
 /// `dm rm`.
-pub fn rm(context: &Context, args: &NameWrite) -> Result<ExitCode, Failure> {
-    let report = with_intent(context, &args.writing, |transaction, intent| transaction.rm(&args.name, intent))?;
+pub fn rm(context: &Context, args: &RmArgs) -> Result<ExitCode, Failure> {
+    let report =
+        with_intent(context, &args.writing, |transaction, intent| transaction.rm(&args.name, args.published, intent))?;
     answer_written(context, &report)
 }
 

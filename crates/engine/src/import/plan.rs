@@ -3,8 +3,8 @@
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
-use dm_collab::Head;
-use dm_lang::{Bindings, Declaration, Entry as ScopeEntry, NameTable, Resolved, Scope as _, StoredTest};
+use dm_collab::{Head, ProjectionRead as _};
+use dm_lang::{Declaration, Entry as ScopeEntry, NameProblem, NameTable, Resolved, Scope as _, StoredTest};
 use dm_model::{DefHash, Definition, EntityId, Kind, Location, OpId, Register, Value, Visibility};
 use dm_store::{HashedDefinition, ImportBase};
 
@@ -85,7 +85,9 @@ impl Transaction<'_> {
     pub(super) fn plan_import(&self, request: &ImportRequest<'_>) -> Result<Plan, EngineError> {
         let look = self.look(None)?;
         let root = request.sources.root.to_string_lossy();
-        let bases = self.tx.import_bases(&root)?.into_iter().map(|base| (base.location.clone(), base)).collect();
+        let mut bases: BTreeMap<Location, ImportBase> =
+            self.tx.import_bases(&root)?.into_iter().map(|base| (base.location.clone(), base)).collect();
+        take_base_file(&look, &request.sources.bases, &mut bases)?;
         let table = name_table(&look)?;
         let mut planner =
             Planner { look: &look, request, table, bases, plan: Plan::default(), turned_back: Vec::new() };
@@ -96,6 +98,24 @@ impl Transaction<'_> {
         }
         Ok(planner.plan)
     }
+}
+
+/// Adds what an exported folder says of itself: where the store remembers nothing, or where the folder was exported from just
+/// what is here now.
+fn take_base_file(
+    look: &Look<'_>,
+    file: &[ImportBase],
+    bases: &mut BTreeMap<Location, ImportBase>,
+) -> Result<(), EngineError> {
+    for base in file {
+        let fresh = look.content(&base.entity)? == Some(base.content);
+        // A folder of another store may stand on what never came here.
+        let known = fresh || look.tx.definition_head(&base.content)?.is_some();
+        if known && (fresh || !bases.contains_key(&base.location)) {
+            bases.insert(base.location.clone(), base.clone());
+        }
+    }
+    Ok(())
 }
 
 /// All live names of a view, as the language wants them.
@@ -267,24 +287,14 @@ impl<'a> Planner<'a> {
         Ok(())
     }
 
-    /// Resolves the names of all declarations that are new or read otherwise than stored, on all cores.
+    /// Resolves the names of all declarations that are new, on all cores.
     fn resolve(&self, sources: &[Cow<'_, Source>], met: &[Vec<Option<Met>>]) -> Vec<Vec<Option<Resolved>>> {
         let table = &self.table;
         let one = |source: &Source, met: &[Option<Met>]| -> Vec<Option<Resolved>> {
-            let wanted = |declaration: &Declaration, met: &Option<Met>| {
-                met.as_ref().is_none_or(|met| met.definition.text != declaration.text)
-            };
-            let mut chosen: Vec<Declaration> = Vec::new();
-            let mut bindings: Vec<Bindings> = Vec::new();
-            for (declaration, met) in source.declarations.iter().zip(met) {
-                if wanted(declaration, met) {
-                    bindings.push(met.as_ref().map(|met| Bindings::of_base(&met.definition)).unwrap_or_default());
-                    chosen.push(declaration.clone());
-                }
-            }
-            let mut resolved = dm_lang::resolve_file(&source.parse, &chosen, &bindings, table).into_iter();
-            let all = source.declarations.iter().zip(met);
-            all.map(|(declaration, met)| if wanted(declaration, met) { resolved.next() } else { None }).collect()
+            let new = source.declarations.iter().zip(met).filter(|(_, met)| met.is_none());
+            let chosen: Vec<Declaration> = new.map(|(declaration, _)| declaration.clone()).collect();
+            let mut resolved = dm_lang::resolve_file(&source.parse, &chosen, &[], table).into_iter();
+            met.iter().map(|met| if met.is_none() { resolved.next() } else { None }).collect()
         };
         let workers = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
         let size = sources.len().div_ceil(workers).max(1);
@@ -313,51 +323,59 @@ impl<'a> Planner<'a> {
         met: Option<Met>,
         resolved: Option<Resolved>,
     ) -> Result<(), EngineError> {
-        let Some(resolved) = resolved else {
-            if let Some(met) = met {
-                self.same_text(source, declaration, &met)?;
-            }
-            return Ok(());
-        };
-        let problems = resolved.problems.iter().filter(|problem| problem.kept.is_none());
-        let warnings: Vec<NameWarning> = problems.map(|problem| warning(source, declaration, problem)).collect();
         let Some(met) = met else {
-            self.plan.warnings.extend(warnings);
+            let Some(resolved) = resolved else { return Ok(()) };
+            self.warn(source, declaration, &resolved.problems);
             let definition = resolved.into_definition(declaration.kind, declaration.text.clone());
             return self.create_step(source, declaration, definition);
         };
-        let rendering = dm_lang::render(&met.definition, &self.place_of(&met, declaration)?, &self.table).text;
-        let base_text = match &met.base {
-            Some(base) if base.content != met.content => Some(self.look.definition(&base.content)?.text),
-            Some(_) => Some(met.definition.text.clone()),
-            None => None,
-        };
-        if rendering == declaration.text {
-            self.keep_base(source, declaration, &met, met.content)?;
+        let same = met.definition.text == declaration.text
+            || dm_lang::render(&met.definition, &self.place_of(&met, declaration)?, &self.table).text
+                == declaration.text;
+        if same {
             self.plan.unchanged += 1;
-            return Ok(());
+            return self.keep_base(source, declaration, &met, met.content);
         }
-        if base_text.as_ref() == Some(&declaration.text) {
+        let stored = match &met.base {
+            Some(base) if base.content != met.content => self.look.definition(&base.content)?,
+            _ => met.definition.clone(),
+        };
+        let rendering = dm_lang::render(&stored, &declaration.location, &self.table);
+        if met.base.is_some() && (stored.text == declaration.text || rendering.text == declaration.text) {
             // The folder's text is that of the base: what changed, changed here.
             self.plan.kept.push(declaration.location.to_string());
             return Ok(());
         }
-        if base_text.is_none() && !self.request.overwrite {
+        if met.base.is_none() && !self.request.overwrite {
             self.turned_back.push(declaration.location.to_string());
             return Ok(());
         }
-        self.plan.warnings.extend(warnings);
-        self.update_step(source, declaration, &met, resolved)
+        let asked = BTreeMap::new();
+        let (text, location) = (&declaration.text, &declaration.location);
+        match dm_lang::resolve_edit(&stored, &rendering, text, location, &asked, &self.table) {
+            Ok(dm_lang::Edit::Unchanged) => {
+                self.plan.unchanged += 1;
+                Ok(())
+            }
+            Ok(dm_lang::Edit::Changed { definition, problems }) => {
+                self.warn(source, declaration, &problems);
+                self.update_step(source, declaration, &met, definition)
+            }
+            Err(error) => Err(EngineError::DamagedDraft(error.to_string())),
+        }
+    }
+
+    /// Notes the names that mean nothing, or several things.
+    fn warn(&mut self, source: &Source, declaration: &Declaration, problems: &[NameProblem]) {
+        for problem in problems.iter().filter(|problem| problem.kept.is_none()) {
+            let placed = warning(source, declaration, problem);
+            let file = self.request.sources.shown(&placed.file);
+            self.plan.warnings.push(NameWarning { file, ..placed });
+        }
     }
 
     fn place_of(&self, met: &Met, declaration: &Declaration) -> Result<Location, EngineError> {
         Ok(self.look.location_of(&met.entity)?.unwrap_or_else(|| declaration.location.clone()))
-    }
-
-    /// The folder's text is the stored one to the letter.
-    fn same_text(&mut self, source: &Source, declaration: &Declaration, met: &Met) -> Result<(), EngineError> {
-        self.plan.unchanged += 1;
-        self.keep_base(source, declaration, met, met.content)
     }
 
     /// Notes what the folder has, where that is news.
@@ -415,17 +433,20 @@ impl<'a> Planner<'a> {
         source: &Source,
         declaration: &Declaration,
         met: &Met,
-        resolved: Resolved,
+        definition: Definition,
     ) -> Result<(), EngineError> {
-        let definition = HashedDefinition::new(resolved.into_definition(declaration.kind, declaration.text.clone()));
         let shown = match &met.base {
             // Both sides changed it: the folder's text was made from the base, not from what is here now.
             Some(base) if base.content != met.content && !self.request.overwrite => {
-                let value = Value::Content(base.content);
-                base.heads.iter().map(|op| Head { op: *op, value: value.clone() }).collect()
+                let Some(shown) = self.base_heads(base)? else {
+                    self.turned_back.push(declaration.location.to_string());
+                    return Ok(());
+                };
+                shown
             }
             _ => self.look.view.shown(&met.entity, Register::Content)?,
         };
+        let definition = HashedDefinition::new(definition);
         self.plan.bases.push(ImportBase {
             location: declaration.location.clone(),
             entity: met.entity,
@@ -442,6 +463,28 @@ impl<'a> Planner<'a> {
             act: Act::Update { shown, witness, creators },
         });
         Ok(())
+    }
+
+    /// The writes that a base stands on: those remembered, or, where they were a draft's that has changed since, those of the
+    /// same content. None if nothing here wrote that content.
+    fn base_heads(&self, base: &ImportBase) -> Result<Option<Vec<Head>>, EngineError> {
+        let value = Value::Content(base.content);
+        let mut known = Vec::new();
+        for op in &base.heads {
+            if self.look.view.op(op)?.is_some() {
+                known.push(*op);
+            }
+        }
+        if known.is_empty() || known.len() < base.heads.len() {
+            let laid = self.look.view.overlay_ops().filter(|(_, op)| op.entity == base.entity);
+            let mut writes: Vec<(OpId, Option<DefHash>)> = laid.map(|(id, op)| (*id, op.content())).collect();
+            writes.extend(self.look.tx.entity_ops(&base.entity)?.into_iter().map(|(id, op)| (id, op.content())));
+            known = writes.into_iter().filter(|(_, hash)| *hash == Some(base.content)).map(|(id, _)| id).collect();
+            known.sort_unstable();
+            known.dedup();
+        }
+        let heads: Vec<Head> = known.into_iter().map(|op| Head { op, value: value.clone() }).collect();
+        Ok(if heads.is_empty() { None } else { Some(heads) })
     }
 
     fn move_step(&mut self, entity: EntityId, to: Option<Location>) -> Result<(), EngineError> {
