@@ -314,8 +314,8 @@ pub struct AddArgs {
     /// The module that the text stands in, where it names none
     #[arg(long, value_name = "MODULE")]
     pub module: Option<String>,
-    /// What an ambiguous name means: NAME=LOCATION
-    #[arg(long, value_name = "NAME=LOCATION")]
+    /// What an ambiguous name means: its location, or the start of the entity's id
+    #[arg(long, value_name = "NAME=MEANING")]
     pub bind: Vec<String>,
 }
 

@@ -154,11 +154,13 @@ fn names_failure(names: &[dm_engine::NameError]) -> Failure {
             name.file, name.row, name.column, name.location, name.spelling, name.reason
         ));
         for suggestion in &name.suggestions {
-            details.push_str(&format!("  did you mean {suggestion}?\n"));
+            details.push_str(&format!("  {suggestion}\n"));
         }
     }
     let message = format!("{} that cannot be settled; nothing was written", output::count(names.len() as u64, "name"));
-    Failure::refused(message).with_details(details).hint("say which one is meant with --bind NAME=LOCATION")
+    Failure::refused(message)
+        .with_details(details)
+        .hint("say which one is meant with --bind NAME=LOCATION, or with the id in front of it")
 }
 
 fn store_failure(error: &StoreError) -> Failure {

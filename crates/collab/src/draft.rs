@@ -441,10 +441,11 @@ impl Stack {
             made.push(Made { order: birth.order, id: op.id(), op });
         }
         let mut rows: Vec<_> = entity.rows.iter().filter(|(register, row)| !covered(entity, **register, row)).collect();
-        rows.sort_by_key(|(_, row)| row.order);
+        // Content first: what sets the name aside witnesses it.
+        rows.sort_by_key(|(register, row)| (**register != Register::Content, row.order));
         for (register, row) in rows {
             let born = made.first().filter(|_| entity.birth.is_some());
-            if let Some(op) = self.change(at, id, (*register, row), born) {
+            if let Some(op) = self.change(at, id, (*register, row), (born, &made)) {
                 made.push(Made { order: row.order, id: op.id(), op });
             }
         }
@@ -472,12 +473,17 @@ impl Stack {
         at: usize,
         id: EntityId,
         (register, row): (Register, &DraftRow),
-        born: Option<&Made>,
+        (born, made): (Option<&Made>, &[Made]),
     ) -> Option<Op> {
         let action = Action::writing(register, row.value.clone(), row.base.as_ref())?;
         let mut supersedes: Vec<OpId> = row.seen.iter().flat_map(|seen| self.now(seen, true)).collect();
         supersedes.extend(born.filter(|made| made.op.action.value(register).is_some()).map(|made| made.id));
-        let mut op = Op::new(id, action).witnessing(row.witness.iter().flat_map(|seen| self.now(seen, true)));
+        let mut witness: Vec<OpId> = row.witness.iter().flat_map(|seen| self.now(seen, true)).collect();
+        if matches!(register, Register::Location | Register::Deprecation) {
+            // Whoever writes both in one draft knows of both, in whatever order they were written.
+            witness.extend(latest(made, Register::Content).map(|(id, _)| id));
+        }
+        let mut op = Op::new(id, action).witnessing(witness);
         if supersedes.is_empty() {
             let creators = row.creators.iter().flat_map(|seen| self.now(seen, false));
             op = op.after(creators.chain(born.map(|made| made.id)).chain(self.born_below(at, id)));
@@ -656,6 +662,8 @@ impl DraftEntity {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
     use super::*;
 
     type TestResult = Result<(), Box<dyn std::error::Error>>;
@@ -781,6 +789,44 @@ mod tests {
         (moved.value, moved.shown) = (Value::Location(None), &shown);
         stack.write(0, &moved)?;
         assert!(stack.ops(0).is_empty(), "created and deleted in one draft: nothing");
+        Ok(())
+    }
+
+    #[test]
+    fn what_sets_a_name_aside_knows_of_the_edit_in_its_own_draft() -> TestResult {
+        let mut stack = stack()?;
+        let base = [Head { op: real(1), value: content(1) }];
+        edit(&mut stack, 0, content(2), &base)?;
+        let edited = only(&stack, 0).ok_or("no op")?;
+        let (register, value) = (Register::Location, Value::Location(None));
+        let shown = [Head { op: real(1), value: Value::Location(Some("Acme.Shop.total".parse()?)) }];
+        let witness = [edited.id];
+        stack.write(0, &Edit { entity: entity(), register, value, shown: &shown, witness: &witness, creators: &[] })?;
+        let witness_of = |stack: &Stack| -> Vec<(OpId, BTreeSet<OpId>)> {
+            let content = stack.ops(0).into_iter().find(|made| made.op.content().is_some()).map(|made| made.id);
+            let deleted = stack.ops(0).into_iter().find(|made| made.op.content().is_none());
+            content.zip(deleted.map(|made| made.op.witness.iter().copied().collect())).into_iter().collect()
+        };
+        let seen = |of: &Made| [(of.id, BTreeSet::from([real(1), of.id]))];
+        assert_eq!(witness_of(&stack), seen(&edited));
+        edit(&mut stack, 0, content(3), &[head(&edited)])?;
+        let again = only(&stack, 0).ok_or("no op")?;
+        assert_eq!(witness_of(&stack), seen(&again), "an edit after the deletion too");
+        Ok(())
+    }
+
+    #[test]
+    fn what_is_created_and_deprecated_in_one_draft_is_no_conflict() -> TestResult {
+        let mut stack = stack()?;
+        let new = (DefHash::from_bytes([1; 32]), Visibility::Public);
+        let entity = stack.create(0, ("Acme.Shop.total".parse()?, 0), &[], new)?;
+        let created = only(&stack, 0).ok_or("no op")?;
+        let value = Value::Deprecation(Some(dm_model::Deprecation { reason: "old".to_owned(), replacement: None }));
+        let register = Register::Deprecation;
+        let witness = [created.id];
+        stack.write(0, &Edit { entity, register, value, shown: &[], witness: &witness, creators: &[created.id] })?;
+        let deprecated = stack.ops(0).last().map(|made| made.op.witness.clone());
+        assert_eq!(deprecated, Some(vec![created.id]));
         Ok(())
     }
 

@@ -7,7 +7,7 @@ use dm_collab::draft::Edit;
 use dm_collab::exchange::Candidates;
 use dm_collab::patch::revision_body;
 use dm_collab::{Head, ProjectionRead as _};
-use dm_model::{DefHash, EntityId, Kind, Location, Register, Target, Value};
+use dm_model::{DefHash, EntityId, Kind, Location, OpId, PatchId, Register, Target, Value};
 
 use crate::error::EngineError;
 use crate::look::Look;
@@ -113,8 +113,9 @@ pub(crate) fn summary(
         candidates.push(candidate(look, workspace, at, head, ours.contains(&head.op))?);
     }
     if conflict.kind == ConflictKind::Collision {
+        let (ours, _) = sides_of_collision(look, conflict)?;
         for (at, entity) in conflict.entities.iter().enumerate() {
-            candidates.push(collided(look, workspace, at, entity)?);
+            candidates.push(collided(look, workspace, at, entity, ours.contains(entity))?);
         }
     }
     let mut locations = Vec::new();
@@ -143,7 +144,7 @@ pub(crate) fn summary(
 
 /// The heads that are this side's: those of the session's own patches that are not in main, else those in effect in main; where
 /// the session disagrees with itself, the one highest in its stack.
-fn ours(look: &Look<'_>, conflict: &Conflict) -> Result<BTreeSet<dm_model::OpId>, EngineError> {
+fn ours(look: &Look<'_>, conflict: &Conflict) -> Result<BTreeSet<OpId>, EngineError> {
     let mut own = BTreeSet::new();
     let mut main = BTreeSet::new();
     let mut highest = None;
@@ -169,12 +170,7 @@ fn candidate(
     head: &Head,
     ours: bool,
 ) -> Result<Candidate, EngineError> {
-    let patch = match look.tx.carriers(&head.op)?.first() {
-        Some(revision) => revision_body(look.tx, revision)?.map(|body| body.patch),
-        None => {
-            workspace.stack.place_of(&head.op).and_then(|at| workspace.stack.drafts().get(at)).map(|draft| draft.patch)
-        }
-    };
+    let patch = writer(look, workspace, &head.op)?;
     let text = match &head.value {
         Value::Content(hash) => Some(look.definition(hash)?.text),
         _ => None,
@@ -189,17 +185,49 @@ fn candidate(
     })
 }
 
-fn collided(look: &Look<'_>, workspace: &Workspace, at: usize, entity: &EntityId) -> Result<Candidate, EngineError> {
-    let ours = look.tx.entity(entity)?.is_some();
-    let creation = look.tx.entity_ops(entity)?.into_iter().next();
-    let patch = match &creation {
-        Some((op, _)) => match look.tx.carriers(op)?.first() {
-            Some(revision) => revision_body(look.tx, revision)?.map(|body| body.patch),
-            None => None,
-        },
+/// The entities of a name collision: this side's and the other's. Where a session's own patches bring one to the place, that is
+/// this side's; else it is what main has there.
+fn sides_of_collision(look: &Look<'_>, conflict: &Conflict) -> Result<(Vec<EntityId>, Vec<EntityId>), EngineError> {
+    let mut own = Vec::new();
+    let mut main = Vec::new();
+    for entity in &conflict.entities {
+        let Some(location) = &conflict.location else { break };
+        if look.tx.names_at(location)?.iter().any(|name| name.entity == *entity) {
+            main.push(*entity);
+        } else if look.view.entity(entity)?.is_some_and(|state| state.live.contains(location)) {
+            own.push(*entity);
+        }
+    }
+    let all = conflict.entities.len();
+    let ours = match (own.len(), main.len()) {
+        (n, _) if n > 0 && n < all => own,
+        (_, n) if n > 0 && n < all => main,
+        _ => conflict.entities.iter().take(1).copied().collect(),
+    };
+    let theirs = conflict.entities.iter().filter(|entity| !ours.contains(entity)).copied().collect();
+    Ok((ours, theirs))
+}
+
+fn collided(
+    look: &Look<'_>,
+    workspace: &Workspace,
+    at: usize,
+    entity: &EntityId,
+    ours: bool,
+) -> Result<Candidate, EngineError> {
+    let heads = look.view.heads(entity, Register::Location)?;
+    let placed = match heads.first() {
+        Some(head) => Some(head.op),
+        None => look.tx.entity_ops(entity)?.first().map(|(op, _)| *op),
+    };
+    let patch = match placed {
+        Some(op) => writer(look, workspace, &op)?,
         None => None,
     };
-    let content = look.tx.entity_ops(entity)?.into_iter().filter_map(|(_, op)| op.content()).next_back();
+    let content = match look.content(entity)? {
+        Some(content) => Some(content),
+        None => look.tx.entity_ops(entity)?.into_iter().filter_map(|(_, op)| op.content()).next_back(),
+    };
     Ok(Candidate {
         number: at as u64 + 1,
         op: entity.to_string(),
@@ -207,6 +235,14 @@ fn collided(look: &Look<'_>, workspace: &Workspace, at: usize, entity: &EntityId
         value: format!("entity {}", entity.short()),
         text: content.map(|hash| look.definition(&hash)).transpose()?.map(|definition| definition.text),
         ours,
+    })
+}
+
+/// The patch that made a write.
+fn writer(look: &Look<'_>, workspace: &Workspace, op: &OpId) -> Result<Option<PatchId>, EngineError> {
+    Ok(match look.tx.carriers(op)?.first() {
+        Some(revision) => revision_body(look.tx, revision)?.map(|body| body.patch),
+        None => workspace.stack.place_of(op).and_then(|at| workspace.stack.drafts().get(at)).map(|draft| draft.patch),
     })
 }
 
@@ -402,22 +438,23 @@ impl Transaction<'_> {
 
     /// Several definitions at one name: another name for one, or one goes and those that used it use the other.
     fn resolve_collision(&mut self, at: usize, conflict: &Conflict, way: &Way) -> Result<Vec<EntityId>, EngineError> {
-        let mut ours = Vec::new();
-        let mut theirs = Vec::new();
-        for entity in &conflict.entities {
-            let here = self.tx.entity(entity)?.is_some_and(|state| state.is_live());
-            if here { ours.push(*entity) } else { theirs.push(*entity) }
-        }
-        if theirs.is_empty() {
-            theirs = ours.split_off(1.min(ours.len()));
-        }
-        let ([kept], [other]) = (ours.as_slice(), theirs.as_slice()) else { return Err(does_not_fit(way, conflict)) };
+        let (ours, theirs) = sides_of_collision(&self.look(None)?, conflict)?;
+        let ([ours], [theirs]) = (ours.as_slice(), theirs.as_slice()) else { return Err(does_not_fit(way, conflict)) };
         let (kept, gone, place) = match way {
-            Way::Rename(place) => (*kept, *other, Some(place.parse::<Location>()?)),
-            Way::Ours => (*kept, *other, None),
-            Way::Theirs => (*other, *kept, None),
+            // What main has at the place stays there.
+            Way::Rename(place) => {
+                let moved = self.newcomer(conflict, ours, theirs)?;
+                (if moved == *ours { *theirs } else { *ours }, moved, Some(place.parse::<Location>()?))
+            }
+            Way::Ours => (*ours, *theirs, None),
+            Way::Theirs => (*theirs, *ours, None),
             Way::Take(_) | Way::Text(_) => return Err(does_not_fit(way, conflict)),
         };
+        if let Some(place) = &place
+            && !self.look(Some(at))?.entities_at(place)?.is_empty()
+        {
+            return Err(EngineError::LocationTaken { location: place.to_string() });
+        }
         let heads = self.union_heads(&gone)?;
         let renamed = place.is_some();
         self.settle(at, gone, Register::Location, Value::Location(place), &heads)?;
@@ -428,12 +465,27 @@ impl Transaction<'_> {
         Ok(touched)
     }
 
-    /// The location heads of an entity that may be in a held patch only.
+    /// The one of two colliding entities that main does not have at the place.
+    fn newcomer(&self, conflict: &Conflict, ours: &EntityId, theirs: &EntityId) -> Result<EntityId, EngineError> {
+        let Some(location) = &conflict.location else { return Ok(*theirs) };
+        let in_main = self.tx.names_at(location)?;
+        let ours_is_in_main = in_main.iter().any(|name| name.entity == *ours);
+        let theirs_is_in_main = in_main.iter().any(|name| name.entity == *theirs);
+        Ok(if theirs_is_in_main && !ours_is_in_main { *ours } else { *theirs })
+    }
+
+    /// The location heads of an entity, which may be in a held patch only; those of the session where it has written some.
     fn union_heads(&self, entity: &EntityId) -> Result<Vec<Head>, EngineError> {
+        let shown = self.look(None)?.view.heads(entity, Register::Location)?;
+        for head in &shown {
+            if !self.tx.op_effective(&head.op)? {
+                return Ok(shown);
+            }
+        }
         let trusted = trust::Trusted::load(&self.tx)?;
         let union = Candidates::of(&*self.tx, &|envelope| trusted.trusts(envelope))?.union()?;
         let heads = union.heads(entity, Register::Location)?;
-        if heads.is_empty() { Ok(self.look(None)?.view.heads(entity, Register::Location)?) } else { Ok(heads) }
+        Ok(if heads.is_empty() { shown } else { heads })
     }
 
     /// Those that used one entity use another from now on.

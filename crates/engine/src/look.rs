@@ -12,6 +12,9 @@ use crate::error::EngineError;
 use crate::report::Entry;
 use crate::scope::{ViewScope, visibility_of};
 
+/// Fewest digits by which an entity is named.
+const ENTITY_DIGITS_MIN: usize = 8;
+
 /// A view over a transaction.
 pub(crate) struct Look<'a> {
     /// What it reads from.
@@ -86,7 +89,20 @@ impl<'a> Look<'a> {
         Ok(Some(ScopeEntry { entity: *entity, kind, visibility: visibility_of(&state) }))
     }
 
-    /// The definition that a name means: a location, or the end of one that is unique.
+    /// The live entities whose id starts with a text: how one of several at a place is named.
+    fn entities_starting(&self, prefix: &str) -> Result<Vec<EntityId>, EngineError> {
+        let hex = prefix.len() >= ENTITY_DIGITS_MIN && prefix.bytes().all(|byte| byte.is_ascii_hexdigit());
+        if !hex {
+            return Ok(Vec::new());
+        }
+        let mut entities: Vec<EntityId> = self.names_below("")?.into_iter().map(|(_, entity)| entity).collect();
+        entities.retain(|entity| entity.to_string().starts_with(prefix));
+        entities.sort_unstable();
+        entities.dedup();
+        Ok(entities)
+    }
+
+    /// The definition that a name means: a location, the end of one that is unique, or the start of an entity's id.
     pub(crate) fn find(&self, name: &str) -> Result<Found, EngineError> {
         let mut entities = match name.parse::<Location>() {
             Ok(location) => self.entities_at(&location)?,
@@ -95,6 +111,9 @@ impl<'a> Look<'a> {
         if entities.is_empty() {
             let ending: BTreeSet<EntityId> = self.ending(name)?.into_iter().map(|(_, entity)| entity).collect();
             entities = ending.into_iter().collect();
+        }
+        if entities.is_empty() {
+            entities = self.entities_starting(name)?;
         }
         match entities.as_slice() {
             [] => Err(EngineError::NoSuchName { name: name.to_owned(), similar: self.similar(name)? }),
@@ -225,6 +244,28 @@ impl<'a> Look<'a> {
         Ok(tests)
     }
 
+    /// What the unresolved names of a definition lead to in this view (SEMANTICS R27).
+    pub(crate) fn bound_by_name(&self, definition: &Definition, at: &Location) -> Result<Vec<EntityId>, EngineError> {
+        let unresolved = |reference: &dm_model::Reference| reference.target == dm_model::Target::Unresolved;
+        if !definition.references.iter().any(unresolved) {
+            return Ok(Vec::new());
+        }
+        let scope = ViewScope::new(self);
+        let now = dm_lang::resolve_text(&definition.text, at, &dm_lang::Bindings::of_base(definition), &scope);
+        scope.check()?;
+        let Ok((_, now)) = now else { return Ok(Vec::new()) };
+        let spans: BTreeSet<u32> = definition.references.iter().filter(|r| unresolved(r)).map(|r| r.start).collect();
+        let mut bound: Vec<EntityId> = Vec::new();
+        for reference in now.references.iter().filter(|reference| spans.contains(&reference.start)) {
+            if let dm_model::Target::Entity(entity) = reference.target {
+                bound.push(entity);
+            }
+        }
+        bound.sort_unstable();
+        bound.dedup();
+        Ok(bound)
+    }
+
     /// The rendering of a definition at a location.
     pub(crate) fn render(&self, definition: &Definition, at: &Location) -> Result<String, EngineError> {
         let scope = ViewScope::new(self);
@@ -242,10 +283,12 @@ impl<'a> Look<'a> {
     pub(crate) fn entry(&self, found: &Found) -> Result<Entry, EngineError> {
         let definition = self.definition(&found.content)?;
         let outline = dm_lang::outline(&definition.text);
-        let deprecated = match self.view.value(&found.entity, Register::Deprecation)? {
-            Some(Value::Deprecation(Some(deprecation))) => Some(deprecation.reason),
+        let deprecation = match self.view.value(&found.entity, Register::Deprecation)? {
+            Some(Value::Deprecation(deprecation)) => deprecation,
             _ => None,
         };
+        let replacement = deprecation.as_ref().and_then(|deprecation| deprecation.replacement);
+        let replacement = replacement.map(|entity| self.last_location(&entity)).transpose()?;
         Ok(Entry {
             location: found.location.to_string(),
             kind: definition.kind.as_str().to_owned(),
@@ -253,7 +296,8 @@ impl<'a> Look<'a> {
             hash: found.content.to_string(),
             signature: outline.as_ref().map(|outline| outline.signature.clone()).unwrap_or_default(),
             doc: outline.map(|outline| outline.doc).unwrap_or_default(),
-            deprecated,
+            deprecated: deprecation.map(|deprecation| deprecation.reason),
+            replacement,
             visibility: visibility_of(&found.state).as_str().to_owned(),
         })
     }

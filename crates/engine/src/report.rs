@@ -42,6 +42,8 @@ pub struct Entry {
     pub doc: String,
     /// Why it should no longer be used, if so.
     pub deprecated: Option<String>,
+    /// What to use instead, if that was said.
+    pub replacement: Option<String>,
     /// `public`, `internal` or `private`.
     pub visibility: String,
 }

@@ -277,8 +277,12 @@ impl Transaction<'_> {
             };
             for problem in problems.iter().filter(|problem| problem.kept.is_none()) {
                 let placed = warning(source, declaration, problem);
-                if matches!(problem.kind, ProblemKind::Ambiguous(_)) {
-                    refused.push(NameError::from(placed));
+                if let ProblemKind::Ambiguous(entities) = &problem.kind {
+                    let mut refusal = NameError::from(placed);
+                    for entity in entities {
+                        refusal.suggestions.push(format!("{} ({})", entity.short(), look.last_location(entity)?));
+                    }
+                    refused.push(refusal);
                 } else {
                     warnings.push(placed);
                 }

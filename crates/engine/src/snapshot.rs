@@ -40,9 +40,11 @@ pub struct SearchQuery {
 pub struct Dependencies {
     /// Definitions, by location.
     pub definitions: Vec<Entry>,
+    /// Definitions that have come to stand where an unresolved name leads; the next save takes them.
+    pub by_name: Vec<Entry>,
     /// Functions and values of the runtime.
     pub builtins: Vec<String>,
-    /// Names that mean nothing in this view.
+    /// Names that meant nothing, or not one thing, when the text was saved.
     pub unresolved: Vec<String>,
 }
 
@@ -167,7 +169,7 @@ impl<'e> Snapshot<'e> {
     ///
     /// # Errors
     /// If the store cannot be read.
-    pub fn search(&self, query: &SearchQuery) -> Result<Vec<Entry>, EngineError> {
+    pub(crate) fn search(&self, query: &SearchQuery) -> Result<Vec<Entry>, EngineError> {
         let look = self.look()?;
         let words: Vec<&str> = query.words.iter().map(String::as_str).collect();
         let touched: BTreeSet<EntityId> = look.view.changed().map(|(entity, _)| *entity).collect();
@@ -222,8 +224,10 @@ impl<'e> Snapshot<'e> {
             }
         }
         let definitions = self.entries(&look, definition.uses())?;
+        let by_name = self.entries(&look, look.bound_by_name(&definition, &found.location)?)?;
         Ok(Dependencies {
             definitions,
+            by_name,
             builtins: builtins.into_iter().collect(),
             unresolved: unresolved.into_iter().collect(),
         })

@@ -251,8 +251,9 @@ pub fn suggest<S: Scope + ?Sized>(scope: &S, module_path: &str, spelling: &str) 
     let name = spelling::last(spelling);
     let mut near: Vec<(usize, String)> = Vec::new();
     for path in scope.locations_named(name) {
-        let shared = shared_segments(&path, module_path);
-        near.push((16usize.saturating_sub(shared), path));
+        // A place that ends as the name was written is nearer than one that only begins as the module does.
+        let shared = shared_segments(&path, module_path) + 4 * shared_end(&path, spelling).saturating_sub(1);
+        near.push((24usize.saturating_sub(shared), path));
     }
     let qualifier = spelling.rsplit_once('.').map(|(qualifier, _)| qualifier);
     if qualifier == Some("Builtin") {
@@ -287,6 +288,10 @@ fn modules_meant(module_path: &str, qualifier: Option<&str>) -> Vec<String> {
 
 fn shared_segments(a: &str, b: &str) -> usize {
     a.split('.').zip(b.split('.')).take_while(|(a, b)| a == b).count()
+}
+
+fn shared_end(a: &str, b: &str) -> usize {
+    a.rsplit('.').zip(b.rsplit('.')).take_while(|(a, b)| a == b).count()
 }
 
 /// The edit distance of two names if it is small for their length.

@@ -81,6 +81,9 @@ fn conflict_page(conflict: &ConflictSummary, page: &mut Page) {
         page.gap();
         let whose = if side.ours { "ours" } else { "theirs" };
         page.line(styled(BOLD, &format!("candidate {} ({whose})", side.number)));
+        if conflict.kind == "collision" {
+            page.line(styled(DIM, &side.value));
+        }
         candidate(side, page);
     }
     page.gap();

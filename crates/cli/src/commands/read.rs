@@ -113,10 +113,12 @@ fn show_page(shown: &Shown, page: &mut Page) {
         page.line(styled(DIM, &written));
     }
     if let Some(reason) = &shown.entry.deprecated {
-        page.line(styled(WARN, &format!("// deprecated: {reason}")));
+        let instead = shown.entry.replacement.as_ref().map(|instead| format!("; use {instead}")).unwrap_or_default();
+        page.line(styled(WARN, &format!("// deprecated: {reason}{instead}")));
     }
     for conflict in &shown.conflicts {
-        page.line(styled(WARN, &format!("// in conflict {conflict}")));
+        let short: String = conflict.chars().take(8).collect();
+        page.line(styled(WARN, &format!("// in conflict {short}: `dm conflicts show {short}`")));
     }
     page.block(&shown.text);
 }
@@ -170,7 +172,7 @@ pub fn search(context: &Context, args: &SearchArgs) -> Result<ExitCode, Failure>
         KindArg::Test => Kind::Test,
     });
     let query = SearchQuery { words: args.words.clone(), kind, limit: args.limit };
-    let entries = context.read(|snapshot| snapshot.search(&query))?;
+    let entries = context.engine()?.search(&context.session(), &query)?;
     context.answer(&entries, |entries, page| {
         if entries.is_empty() {
             output::say("nothing fits");
@@ -196,11 +198,14 @@ pub fn deps(context: &Context, args: &NameRead) -> Result<ExitCode, Failure> {
         for entry in &deps.definitions {
             page.line(pages::entry_line(entry));
         }
+        for entry in &deps.by_name {
+            page.line(format!("{} by name; the next save takes it", pages::entry_line(entry)));
+        }
         for builtin in &deps.builtins {
             page.line(format!("{:5} {builtin}", "built"));
         }
         for name in &deps.unresolved {
-            page.line(format!("{:5} {name}", styled(WARN, "?")));
+            page.line(format!("{} {name}", styled(WARN, &format!("{:5}", "?"))));
         }
     })
 }

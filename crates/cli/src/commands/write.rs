@@ -73,7 +73,7 @@ pub fn add(context: &Context, args: &AddArgs) -> Result<ExitCode, Failure> {
     let mut binds = Vec::new();
     for bind in &args.bind {
         let Some((name, location)) = bind.split_once('=') else {
-            return Err(Failure::usage(format!("--bind {bind}: write NAME=LOCATION")));
+            return Err(Failure::usage(format!("--bind {bind}: write NAME=MEANING")));
         };
         binds.push((name.to_owned(), location.to_owned()));
     }
