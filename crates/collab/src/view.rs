@@ -178,7 +178,33 @@ impl<'a> View<'a> {
         for head in &layers.definitions {
             overlay.define(head.clone());
         }
-        Self::over(read, overlay)
+        let mut view = Self::over(read, overlay)?;
+        view.take_up_preferred()?;
+        Ok(view)
+    }
+
+    /// Takes up what the session's own revisions write in the main beside what others do: the session may see another value in
+    /// force there than the main has, so the main's answers about it are not the session's.
+    fn take_up_preferred(&mut self) -> Result<(), ReadError> {
+        for (revision, _) in self.overlay.own_revisions.clone() {
+            if self.read.effect(&revision)? != crate::state::Effect::Effective {
+                continue;
+            }
+            let Some(ops) = self.read.envelope(&revision)?.and_then(RevisionOps::new) else { continue };
+            for (_, op) in ops.ops() {
+                if self.changed.contains_key(&op.entity) {
+                    continue;
+                }
+                let Some(state) = self.read.entity(&op.entity)? else { continue };
+                if state.registers.values().any(RegisterState::is_contested) {
+                    for location in &state.live {
+                        self.at.entry(location.clone()).or_default().insert(op.entity);
+                    }
+                    self.changed.insert(op.entity, Changed { before: Some(state.clone()), after: state });
+                }
+            }
+        }
+        Ok(())
     }
 
     /// The projection below.
@@ -187,7 +213,7 @@ impl<'a> View<'a> {
         self.read
     }
 
-    /// The entities in which this view differs from the own main, or only knows other writes, ascending.
+    /// The entities in which this view differs from the own main, or only knows other writes or prefers others, ascending.
     pub fn changed(&self) -> impl Iterator<Item = (&EntityId, &Changed)> {
         self.changed.iter()
     }

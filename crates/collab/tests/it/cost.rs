@@ -8,8 +8,8 @@ use dm_model::{
     Body, DefHash, EntityId, Envelope, EnvelopeId, InstanceId, Kind, Location, Op, OpId, PatchId, RevisionId,
 };
 
-use crate::memory::Memory;
 use crate::scene::{Scene, create, main_of, patch, update};
+use dm_sim::Memory;
 
 /// A projection that counts what is asked of it.
 struct Counting<'m> {

@@ -7,8 +7,8 @@ use dm_collab::{Candidates, ConflictKind, Held, ProjectionRead as _, Reason, Sel
 use dm_model::{Action, Body, Envelope, Op, Register, RevisionId, VerdictKind};
 use proptest::prelude::*;
 
-use crate::memory::Memory;
 use crate::scene::{Scene, create, delete, entity, ids, keys, location, main_of, patch, rename, text, update};
+use dm_sim::Memory;
 
 fn anyone(_: &Envelope) -> bool {
     true

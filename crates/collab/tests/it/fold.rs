@@ -8,8 +8,8 @@ use dm_collab::{Batch, Effect, Fingerprint, Membership, Need, ProjectionRead as 
 use dm_model::{Body, EntityId, Op, OpId, Revision, RevisionId};
 use proptest::prelude::*;
 
-use crate::memory::Memory;
 use crate::scene::{Scene, create, create_again, delete, deprecate, ids, keys, main_of, patch, rename, text, update};
+use dm_sim::Memory;
 
 pub fn all_at_once(scene: &Scene) -> Memory {
     let mut memory = Memory::new(main_of(1));

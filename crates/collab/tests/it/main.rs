@@ -4,7 +4,6 @@
 mod cost;
 mod exchange;
 mod fold;
-mod memory;
 mod registers;
 mod scene;
 mod view;

@@ -12,8 +12,8 @@ use dm_model::{EntityId, Location, Op, OpId, Register, Value};
 use proptest::prelude::*;
 
 use crate::fold::{all_at_once, history, step};
-use crate::memory::Memory;
 use crate::scene::{Scene, create, delete, entity, ids, location, rename, text, update};
+use dm_sim::Memory;
 
 /// All conflicts of a map of states, by looking at everything.
 fn plain_conflicts(memory: &Memory, states: &BTreeMap<EntityId, EntityState>) -> Vec<Conflict> {

@@ -1,35 +1,47 @@
-//! A projection in memory, written only from deltas.
+//! A projection in memory, written only from what the fold gives back.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use dm_collab::{
-    Batch, Effect, EntityState, Fingerprint, Membership, Need, Presence, ProjectionDelta, ProjectionRead, ReadError,
-    fold,
+    Batch, ContentHead, Effect, EntityState, Fingerprint, Membership, Need, Presence, ProjectionDelta, ProjectionRead,
+    ReadError, fold,
 };
 use dm_model::{
     Body, DefHash, EntityId, Envelope, EnvelopeId, InstanceId, Kind, Location, Op, OpId, PatchId, RevisionId,
 };
 
+/// What one instance holds and what its main's projection says. Two that hold the same are equal.
 #[derive(Clone, PartialEq, Debug)]
 pub struct Memory {
     own: InstanceId,
+    /// All envelopes held.
     pub envelopes: BTreeMap<EnvelopeId, Arc<Envelope>>,
+    /// Those that count.
     pub counted: BTreeSet<EnvelopeId>,
+    /// Those that wait, with what is missing.
     pub pending: BTreeMap<EnvelopeId, Vec<Need>>,
     content: BTreeMap<DefHash, (Kind, Vec<EntityId>)>,
     ops: BTreeMap<OpId, Arc<Op>>,
     carriers: BTreeMap<OpId, BTreeSet<RevisionId>>,
     needing: BTreeMap<OpId, BTreeSet<RevisionId>>,
+    /// The ops effective in the own main.
     pub effective: BTreeSet<OpId>,
+    /// What revisions do in the own main; those that are no members are left out.
     pub effects: BTreeMap<RevisionId, Effect>,
-    membership: BTreeMap<(InstanceId, PatchId), Membership>,
-    leaves: BTreeMap<InstanceId, Vec<EnvelopeId>>,
+    /// What channels say of patches; patches without a fact are left out.
+    pub membership: BTreeMap<(InstanceId, PatchId), Membership>,
+    /// The leaves of the channels that have facts.
+    pub leaves: BTreeMap<InstanceId, Vec<EnvelopeId>>,
+    /// The entities of the own main.
     pub entities: BTreeMap<EntityId, EntityState>,
+    /// The fingerprint of the own main's view.
     pub fingerprint: Fingerprint,
 }
 
 impl Memory {
+    /// An instance that holds nothing.
+    #[must_use]
     pub fn new(own: InstanceId) -> Self {
         Self {
             own,
@@ -50,11 +62,14 @@ impl Memory {
     }
 
     /// Folds what of the batch is not held yet.
+    ///
+    /// # Panics
+    /// If the fold gives back what is so already.
     pub fn receive(&mut self, batch: &Batch) -> ProjectionDelta {
+        let (mut envelopes, mut content) = (BTreeSet::new(), BTreeSet::new());
         let mut batch = batch.clone();
-        batch.envelopes.retain(|envelope| !self.envelopes.contains_key(&envelope.id()));
-        batch.envelopes.dedup_by_key(|envelope| envelope.id());
-        batch.content.retain(|head| !self.content.contains_key(&head.hash));
+        batch.envelopes.retain(|one| !self.envelopes.contains_key(&one.id()) && envelopes.insert(one.id()));
+        batch.content.retain(|head| !self.content.contains_key(&head.hash) && content.insert(head.hash));
         let delta = fold(self, &batch).unwrap();
         self.write(&batch, &delta);
         delta
@@ -233,6 +248,11 @@ impl ProjectionRead for Memory {
 }
 
 impl Memory {
+    /// The definitions held: of each its hash, kind and used entities.
+    pub fn content(&self) -> impl Iterator<Item = ContentHead> + '_ {
+        self.content.iter().map(|(hash, (kind, uses))| ContentHead { hash: *hash, kind: *kind, uses: uses.clone() })
+    }
+
     /// Every counting op, numbered.
     pub fn all_ops(&self) -> impl Iterator<Item = (usize, &Arc<Op>)> {
         self.ops.values().enumerate()

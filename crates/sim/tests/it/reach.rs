@@ -1,0 +1,107 @@
+//! What random histories reach: a law proves nothing about what its histories never make.
+
+use std::collections::BTreeMap;
+
+use dm_collab::exchange::select;
+use dm_collab::{ConflictKind, Effect, Reason};
+use dm_model::Action;
+use dm_sim::agreement::anyone;
+use dm_sim::history::anything;
+use dm_sim::{History, Watch, World};
+use proptest::strategy::{Strategy as _, ValueTree as _};
+use proptest::test_runner::TestRunner;
+
+/// How often each thing that a rule is about occurs.
+fn count(histories: &[History]) -> BTreeMap<String, usize> {
+    let mut counts: BTreeMap<String, usize> = BTreeMap::new();
+    let mut saw = |what: String| *counts.entry(what).or_default() += 1;
+    for history in histories {
+        let mut world = World::new(3, Watch::Never);
+        world.play(history).unwrap();
+        for who in 0..world.people.len() {
+            let memory = &world.people[who].memory;
+            world.conflicts(who).iter().for_each(|conflict| saw(conflict.kind.as_str().to_owned()));
+            for state in memory.entities.values().flat_map(|state| state.registers.values()) {
+                if !state.hidden.is_empty() {
+                    saw("hidden by R7".to_owned());
+                }
+                if state.heads.len() > 1 && !state.is_contested() {
+                    saw("equal heads".to_owned());
+                }
+                if state.is_contested() {
+                    saw(format!("contested, ancestor: {}", state.ancestor.is_some()));
+                }
+            }
+            for effect in memory.effects.values() {
+                saw(match effect {
+                    Effect::NotApplied => "not applied".to_owned(),
+                    Effect::Effective => "effective".to_owned(),
+                    Effect::Blocked(_) => "member blocked".to_owned(),
+                    Effect::NeedsNewer => "member needs newer".to_owned(),
+                });
+            }
+            for held in select(memory, &anyone).unwrap().held {
+                saw(match held.reason {
+                    Reason::Conflict(_) => "held: conflict".to_owned(),
+                    Reason::Blocked(_) => "held: blocked".to_owned(),
+                    Reason::NeedsHeld(_) => "held: needs held".to_owned(),
+                    Reason::Untrusted => "held: untrusted".to_owned(),
+                    Reason::Disputed => "held: disputed".to_owned(),
+                    Reason::NeedsNewer => "held: needs newer".to_owned(),
+                });
+            }
+            if !memory.pending.is_empty() {
+                saw("pending".to_owned());
+            }
+            if memory.leaves.values().any(|leaves| leaves.len() > 1) {
+                saw("a forked main".to_owned());
+            }
+            for (_, op) in memory.all_ops() {
+                if matches!(op.action, Action::CreateName { generation: 1.., .. }) {
+                    saw("a name used again".to_owned());
+                }
+            }
+        }
+    }
+    counts
+}
+
+#[test]
+fn random_histories_reach_every_rule() {
+    let mut runner = TestRunner::deterministic();
+    let strategy = anything(1..60);
+    let histories: Vec<History> = (0..200).map(|_| strategy.new_tree(&mut runner).unwrap().current()).collect();
+    let counts = count(&histories);
+    let kinds = [
+        ConflictKind::Content,
+        ConflictKind::Move,
+        ConflictKind::Deprecation,
+        ConflictKind::Visibility,
+        ConflictKind::Pin,
+        ConflictKind::DeleteEdit,
+        ConflictKind::DeprecationEdit,
+        ConflictKind::Collision,
+        ConflictKind::DeletedDependency,
+        ConflictKind::Blocked,
+        ConflictKind::Disputed,
+    ];
+    let others = [
+        "hidden by R7",
+        "equal heads",
+        "contested, ancestor: true",
+        "contested, ancestor: false",
+        "member blocked",
+        "member needs newer",
+        "held: conflict",
+        "held: blocked",
+        "held: needs held",
+        "held: disputed",
+        "held: needs newer",
+        "pending",
+        "a forked main",
+        "a name used again",
+    ];
+    let wanted = kinds.into_iter().map(ConflictKind::as_str).chain(others);
+    let rare: Vec<&str> = wanted.filter(|what| counts.get(*what).copied().unwrap_or(0) < 2).collect();
+    assert!(rare.is_empty(), "too rare: {rare:?} in {counts:#?}");
+}
