@@ -484,14 +484,14 @@ pub fn settling(view: &View<'_>, conflict: &Conflict, way: u8) -> Option<Op> {
         ConflictKind::DeletedDependency => {
             (*conflict.entities.get(1)?, Register::Location, Value::Location(Some(fresh)))
         }
-        ConflictKind::DeleteEdit if way % 2 == 0 => (first, Register::Location, Value::Location(None)),
+        ConflictKind::DeleteEdit if way.is_multiple_of(2) => (first, Register::Location, Value::Location(None)),
         ConflictKind::DeleteEdit => {
             let kept = view.entity(&first).unwrap()?.live.first().cloned().unwrap_or(fresh);
             (first, Register::Location, Value::Location(Some(kept)))
         }
         ConflictKind::DeprecationEdit => {
             let deprecation = conflict.heads.iter().find(|head| matches!(head.value, Value::Deprecation(_)))?;
-            let value = if way % 2 == 0 { deprecation.value.clone() } else { Value::Deprecation(None) };
+            let value = if way.is_multiple_of(2) { deprecation.value.clone() } else { Value::Deprecation(None) };
             (first, Register::Deprecation, value)
         }
         ConflictKind::Content if way == 3 => (first, Register::Content, Value::Content(content(4))),

@@ -83,7 +83,7 @@ fn now(made: &Made, seen: &Seen, same: bool) -> Vec<OpId> {
     };
     let writes = made.iter().filter(|(of, id, _, _)| of == patch && id == entity);
     let last: Option<(OpId, Value)> =
-        writes.filter_map(|(_, _, id, op)| Some((*id, op.action.value(register)?))).last();
+        writes.filter_map(|(_, _, id, op)| Some((*id, op.action.value(register)?))).next_back();
     match last {
         Some((id, written)) if !same || written == *value => vec![id],
         _ => under.clone(),
