@@ -296,3 +296,12 @@ pub fn goodwill(steps: std::ops::Range<usize>) -> impl Strategy<Value = History>
     ];
     on_ground(step, steps)
 }
+
+/// Puts a list into an order that follows from a seed.
+pub fn shuffled<T>(list: &mut [T], seed: u64) {
+    let mut state = seed;
+    for last in (1..list.len()).rev() {
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        list.swap(last, (state >> 33) as usize % (last + 1));
+    }
+}

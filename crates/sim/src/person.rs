@@ -1,12 +1,12 @@
 //! One person with an instance and two sessions.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use dm_collab::draft::{self, Stack};
 use dm_collab::{Batch, ContentHead, Head, Layer, ProjectionRead as _, SessionLayers, View};
 use dm_model::{
-    Action, Body, DefHash, Deprecation, EntityId, Envelope, InstanceId, Keypair, Kind, Location, Op, OpId, PatchId,
-    Register, RevisionId, Space, Timestamp, Value, Visibility, entity_id,
+    Action, Body, DefHash, Definition, Deprecation, EntityId, Envelope, InstanceId, Keypair, Kind, Location, Op, OpId,
+    PatchId, Reference, ReferenceForm, Register, RevisionId, Space, Target, Timestamp, Value, Visibility, entity_id,
 };
 
 use crate::agreement::{self, Disagreement};
@@ -34,29 +34,50 @@ pub fn place(number: u8) -> Location {
     PLACES[usize::from(number) % PLACES.len()].parse().unwrap()
 }
 
+/// The definitions that people write: two of them use what is born at some of the places.
+#[must_use]
+pub fn library() -> &'static [(Definition, ContentHead)] {
+    static LIBRARY: OnceLock<Vec<(Definition, ContentHead)>> = OnceLock::new();
+    LIBRARY.get_or_init(|| {
+        (0..CONTENTS)
+            .map(|number| {
+                let used: &[u8] = match number {
+                    2 => &[1],
+                    3 => &[0, 3],
+                    _ => &[],
+                };
+                let mut text = format!("let x = {number}");
+                let mut references = Vec::new();
+                for at in used {
+                    let (start, length) = (text.len() as u32 + 1, 1);
+                    let target = Target::Entity(entity_id(&place(*at), 0));
+                    references.push(Reference { start, length, form: ReferenceForm::Path, target });
+                    text.push_str(" f");
+                }
+                let definition = Definition { kind: Kind::Fn, text, references };
+                let head = ContentHead { hash: definition.hash(), kind: Kind::Fn, uses: definition.uses() };
+                (definition, head)
+            })
+            .collect()
+    })
+}
+
 /// The hash of the definition of a number.
 #[must_use]
 pub fn content(number: u8) -> DefHash {
-    DefHash::from_bytes([number % CONTENTS + 1; 32])
+    library()[usize::from(number % CONTENTS)].1.hash
 }
 
-/// The definition with this hash: some use what is born at one of the places.
+/// The definition with this hash.
 #[must_use]
 pub fn content_head(hash: DefHash) -> ContentHead {
-    let born = |at: u8| entity_id(&place(at), 0);
-    let mut uses = match hash.as_bytes()[0] {
-        3 => vec![born(1)],
-        4 => vec![born(0), born(3)],
-        _ => Vec::new(),
-    };
-    uses.sort_unstable();
-    ContentHead { hash, kind: Kind::Fn, uses }
+    library().iter().find(|(_, head)| head.hash == hash).unwrap().1.clone()
 }
 
 /// All definitions.
 #[must_use]
 pub fn contents() -> Vec<ContentHead> {
-    (0..CONTENTS).map(|number| content_head(content(number))).collect()
+    library().iter().map(|(_, head)| head.clone()).collect()
 }
 
 /// A working context: patches that are ready, drafts above them, patches of others.

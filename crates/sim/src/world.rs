@@ -400,7 +400,10 @@ impl World {
         match share.order {
             0 => {}
             1 => sent.reverse(),
-            by => sent.sort_by_key(|envelope| envelope.id().prefix64().rotate_left(u32::from(by) * 7)),
+            by => sent.sort_by_cached_key(|envelope| {
+                let written = self.log.envelopes.iter().position(|one| one.id() == envelope.id()).unwrap_or_default();
+                (written as u64 + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15).rotate_left(u32::from(by) * 7)
+            }),
         }
         // What is held already comes once more: it must change nothing.
         let twice = self.people[to].holdings.envelopes.last().map(|held| Arc::clone(&held.envelope));

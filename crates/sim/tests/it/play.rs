@@ -10,6 +10,6 @@ pub fn config(quick: u32) -> ProptestConfig {
 }
 
 /// Fails the case with what disagrees.
-pub fn agreed(outcome: Result<(), Disagreement>) -> Result<(), TestCaseError> {
+pub fn agreed<T>(outcome: Result<T, Disagreement>) -> Result<T, TestCaseError> {
     outcome.map_err(|disagreement| TestCaseError::fail(disagreement.to_string()))
 }
