@@ -257,6 +257,9 @@ fn named_failure(message: String, error: EngineError) -> Failure {
             Failure::usage(message).hint("name one with --author NAME, DM_AUTHOR or `dm config set --user author NAME`")
         }
         EngineError::NoSuchKey { .. } => Failure::usage(message).hint("`dm status` shows which keys wait for trust"),
+        EngineError::NoKey { .. } | EngineError::KeyMismatch(_) => Failure::unable(message)
+            .hint("put the store's key back from a copy; without it the store can be read, but nothing can be signed"),
+        EngineError::NotUtf8 { .. } => Failure::unable(message).hint("save it as UTF-8"),
         EngineError::NoSuchSetting(_) => Failure::usage(message).hint("`dm config list` shows the settings"),
         EngineError::NothingToImport(_) => Failure::refused(message),
         _ => Failure::unable(message),
@@ -277,5 +280,28 @@ fn remote_failure(message: String, error: &RemoteError) -> Failure {
         RemoteError::Foreign(_) => failure.hint("check the URL with `dm remote list`"),
         RemoteError::Refused { .. } => failure,
         RemoteError::Invalid(_) => failure.hint("nothing of that answer was stored; tell whoever runs the remote"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::PathBuf;
+
+    use super::*;
+
+    #[test]
+    fn a_newer_store_could_not_be_used_and_wants_a_newer_program() {
+        let newer = StoreError::Newer { path: PathBuf::from("store.db"), found: 9, known: 1 };
+        let failure = Failure::from(EngineError::Store(newer));
+        assert_eq!(failure.exit_code(), 3);
+        assert!(failure.message.contains("store.db"), "{}", failure.message);
+        assert!(failure.hints.iter().any(|hint| hint.contains("newer dm")), "{:?}", failure.hints);
+    }
+
+    #[test]
+    fn long_lists_are_cut() {
+        let names: Vec<String> = (0..20).map(|number| number.to_string()).collect();
+        assert_eq!(listed(&names).lines().count(), 13);
+        assert!(listed(&names).ends_with("… and 8 more\n"));
     }
 }

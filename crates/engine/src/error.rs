@@ -261,6 +261,14 @@ pub enum EngineError {
     /// A setting that there is none of.
     #[error("there is no setting `{0}`")]
     NoSuchSetting(String),
+    /// The key file cannot be read.
+    #[error("{}: {source}", path.display())]
+    NoKey {
+        /// Which.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
     /// The key file is damaged, or belongs to another store.
     #[error("the key in {} does not fit this store", .0.display())]
     KeyMismatch(PathBuf),

@@ -37,7 +37,7 @@ pub(crate) fn create(folder: &Path, system: &dyn System) -> Result<Keypair, Engi
 /// Reads the key file.
 pub(crate) fn load(folder: &Path) -> Result<Keypair, EngineError> {
     let path = path_in(folder);
-    let hex = fs::read_to_string(&path).map_err(|source| EngineError::File { path: path.clone(), source })?;
+    let hex = fs::read_to_string(&path).map_err(|source| EngineError::NoKey { path: path.clone(), source })?;
     let secret: dm_model::EnvelopeId = hex.trim().parse().map_err(|_| EngineError::KeyMismatch(path))?;
     Ok(Keypair::from_secret(secret.as_bytes()))
 }

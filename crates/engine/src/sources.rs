@@ -59,7 +59,7 @@ pub fn read_sources(path: &Path, all: bool) -> Result<Sources, EngineError> {
     if root.is_file() {
         sources.given = path.parent().map(|folder| folder.display().to_string()).unwrap_or_default();
         let name = root.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
-        texts.push(SourceText { file: name, text: read_text(&root)? });
+        texts.push(SourceText { file: name, text: read_text(&root, path)? });
         sources.take_parsed(&texts)?;
         return Ok(sources);
     }
@@ -131,11 +131,12 @@ fn take(file: &Path, all: bool, sources: &mut Sources, texts: &mut Vec<SourceTex
         skip("`_` in its path; --all takes it");
         return Ok(());
     }
-    let real = fs::canonicalize(file).map_err(|source| EngineError::File { path: file.to_path_buf(), source })?;
+    let told = PathBuf::from(sources.shown(&below));
+    let real = fs::canonicalize(file).map_err(|source| EngineError::File { path: told.clone(), source })?;
     if !real.starts_with(&sources.root) {
-        return Err(EngineError::OutsideFolder { path: file.to_path_buf(), root: sources.root.clone() });
+        return Err(EngineError::OutsideFolder { path: told, root: sources.root.clone() });
     }
-    let text = read_text(file)?;
+    let text = read_text(file, &told)?;
     texts.push(SourceText { file: below, text });
     Ok(())
 }
@@ -159,15 +160,16 @@ fn walk(folder: &Path, depth: usize, files: &mut Vec<PathBuf>) -> Result<(), Eng
     Ok(())
 }
 
-fn read_text(path: &Path) -> Result<String, EngineError> {
-    let fail = |source| EngineError::File { path: path.to_path_buf(), source };
+/// The text of a file, which errors call `told`.
+fn read_text(path: &Path, told: &Path) -> Result<String, EngineError> {
+    let fail = |source| EngineError::File { path: told.to_path_buf(), source };
     let bytes_count = fs::metadata(path).map_err(fail)?.len();
     if bytes_count > FILE_BYTES_MAX {
         return Err(fail(std::io::Error::other(format!("{bytes_count} bytes, more than {FILE_BYTES_MAX}"))));
     }
     let bytes = fs::read(path).map_err(fail)?;
     String::from_utf8(bytes)
-        .map_err(|error| EngineError::NotUtf8 { path: path.to_path_buf(), at: error.utf8_error().valid_up_to() })
+        .map_err(|error| EngineError::NotUtf8 { path: told.to_path_buf(), at: error.utf8_error().valid_up_to() })
 }
 
 /// The module of up to three segments that a location's patch is named after.

@@ -9,9 +9,12 @@ use crate::args::{ExportArgs, ImportArgs};
 use crate::context::Context;
 use crate::failure::Failure;
 use crate::output::{self, DIM, Page, WARN, styled};
+use crate::settings;
 
 /// `dm import`.
 pub fn import(context: &Context, args: &ImportArgs) -> Result<ExitCode, Failure> {
+    // Without a store nothing is read: that it is missing is the news.
+    settings::store_folder(context.global.store.as_deref())?;
     let sources = dm_engine::read_sources(&args.path, args.all)?;
     let report = write::with_intent(context, &args.writing, |transaction, intent| {
         transaction.import(&ImportRequest {

@@ -1,5 +1,8 @@
 //! `dm` as a person and a script use it: the built program in sealed environments.
 
-mod docs;
+#![expect(clippy::panic, reason = "a failed check of a test is reported by a panic")]
 
+mod bad_input;
+mod docs;
 mod support;
+mod verbs;

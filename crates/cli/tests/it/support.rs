@@ -17,8 +17,8 @@ pub fn sandbox() -> Sandbox {
 
 /// A machine with an empty store of Ada's.
 pub fn ada() -> Machine {
-    let machine = sandbox().machine("laptop").with_env("DM_AUTHOR", "Ada");
-    machine.dm(&["init"]).succeeds();
+    let machine = sandbox().machine("laptop");
+    machine.dm(&["init", "--author", "Ada"]).succeeds();
     machine
 }
 

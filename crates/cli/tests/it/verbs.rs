@@ -1,0 +1,343 @@
+//! Every verb, from the program's own list of them: writing ones write nothing with `--dry-run`, all that answer answer in the
+//! documented JSON.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use dm_testkit::{Machine, Ran, Server};
+use serde_json::Value;
+
+use crate::support::{MATH, ada_with_math, everything, json, sandbox};
+
+/// A verb that answers, and arguments for it on the [`stage`].
+struct Case {
+    verb: &'static str,
+    args: &'static [&'static str],
+    /// What it needs besides the stage.
+    needs: &'static [&'static [&'static str]],
+}
+
+const fn case(verb: &'static str, args: &'static [&'static str]) -> Case {
+    Case { verb, args, needs: &[] }
+}
+
+const fn after(verb: &'static str, args: &'static [&'static str], needs: &'static [&'static [&'static str]]) -> Case {
+    Case { verb, args, needs }
+}
+
+/// Verbs that only read.
+const READING: [Case; 19] = [
+    case("status", &[]),
+    case("diff", &[]),
+    case("log", &[]),
+    case("show", &["twice"]),
+    case("ls", &["Ada.Math"]),
+    case("tree", &[]),
+    case("search", &["twice"]),
+    case("deps", &["fourTimes"]),
+    case("dependents", &["twice"]),
+    case("session list", &[]),
+    case("session show", &[]),
+    case("patch list", &["--all"]),
+    case("patch show", &[]),
+    case("conflicts list", &[]),
+    case("conflicts show", &["twice", "--session", "work"]),
+    case("remote list", &[]),
+    case("config get", &["author"]),
+    case("config list", &[]),
+    case("verify", &[]),
+];
+
+/// Verbs that write to the store, and can be seen to.
+const WRITING: [Case; 21] = [
+    case("import", &["src", "--intent", "Follow"]),
+    case("session new", &["third"]),
+    after("session switch", &["work"], &[&["session", "switch", "other"]]),
+    case("patch new", &["Another"]),
+    after("patch focus", &["[PATCH]"], &[&["patch", "new", "Another"]]),
+    case("patch ready", &[]),
+    after("patch draft", &[], &[&["patch", "ready"]]),
+    case("patch apply", &["--force"]),
+    case("add", &["new.dark"]),
+    case("edit", &["fourTimes"]),
+    case("mv", &["fourTimes", "twiceTwice"]),
+    case("rm", &["fourTimes"]),
+    case("deprecate", &["fourTimes", "--reason", "old"]),
+    after("undeprecate", &["fourTimes"], &[&["deprecate", "fourTimes", "--reason", "old"]]),
+    case("conflicts resolve", &["twice", "--ours"]),
+    case("remote add", &["away", "http://127.0.0.1:9"]),
+    case("remote remove", &["home"]),
+    case("config set", &["author", "Zoe"]),
+    case("sync", &[]),
+    case("push", &[]),
+    case("pull", &[]),
+];
+
+/// Verbs that write what the store does not show, or nothing that could be seen here; each has a test of its own below.
+const WRITING_UNSEEN: [&str; 5] = ["init", "export", "token create", "rebuild", "remote trust"];
+
+/// Verbs that answer nothing.
+const SILENT: [&str; 3] = ["demo", "serve", "completions"];
+
+/// A store with a draft in focus, another session that has put an edit of the same function into main, a changed folder, and a
+/// remote with a server behind it. The session in use is `work`.
+struct Stage {
+    machine: Machine,
+    /// Held for as long as it is asked.
+    _server: (Server, Machine),
+}
+
+fn stage() -> Stage {
+    let machine = ada_with_math();
+    machine.write("src/math.dark", MATH.replace("4L", "5L"));
+    machine.write("new.dark", "module Ada.Math\n\nval six = 6L\n");
+    let edit = |session: &str, text: &str, intent: &str| {
+        machine.write("edit.dark", MATH.replace("Twice as much.", text));
+        machine.dm(&["add", "edit.dark", "--session", session, "--intent", intent]).succeeds();
+    };
+    edit("work", "Two times.", "In words");
+    machine.dm(&["session", "new", "other"]).succeeds();
+    edit("other", "Doubled.", "In one word");
+    machine.dm(&["patch", "apply", "--session", "other"]).succeeds();
+    machine.dm(&["session", "switch", "work"]).succeeds();
+    let home = sandbox().machine("home").with_env("DM_AUTHOR", "home");
+    home.dm(&["init"]).succeeds();
+    let server = home.serve(&["serve", "--listen", "127.0.0.1:0"]);
+    machine.dm(&["remote", "add", "home", &server.url()]).succeeds();
+    let machine = machine.with_env("DM_SESSION", "work").with_env("EDITOR", "sed -i s/much/much,/");
+    Stage { machine, _server: (server, home) }
+}
+
+fn run(machine: &Machine, case: &Case, more: &[&str]) -> Ran {
+    let focused = machine.dm(&["patch", "list", "--json"]);
+    let patches = json(&focused);
+    let first = patches[0]["id"].as_str().unwrap_or_default().to_owned();
+    let args = case.verb.split(' ').chain(case.args.iter().copied()).chain(more.iter().copied());
+    let args: Vec<&str> = args.map(|arg| if arg == "[PATCH]" { first.as_str() } else { arg }).collect();
+    machine.dm(&args)
+}
+
+fn prepare(case: &Case) -> Stage {
+    let stage = stage();
+    for need in case.needs {
+        stage.machine.dm(need).succeeds();
+    }
+    stage
+}
+
+/// The verbs that the program says it has, with the section about each.
+fn manual() -> BTreeMap<String, String> {
+    let printed = sandbox().machine("laptop").dm(&["doc-gen", "cli"]).succeeds().stdout;
+    let sections = printed.split("\n## `dm ").skip(1);
+    let verbs = sections.filter_map(|section| section.split_once("`\n"));
+    verbs.map(|(verb, about)| (verb.to_owned(), about.to_owned())).collect()
+}
+
+#[test]
+fn every_verb_is_tested_here() {
+    let known: BTreeSet<String> = manual().into_keys().collect();
+    let here = READING.iter().chain(&WRITING).map(|case| case.verb).chain(WRITING_UNSEEN).chain(SILENT);
+    let here: BTreeSet<String> = here.map(str::to_owned).collect();
+    assert_eq!(known, here);
+}
+
+#[test]
+fn every_verb_that_writes_has_a_dry_run() {
+    let manual = manual();
+    for verb in WRITING.iter().map(|case| case.verb).chain(WRITING_UNSEEN) {
+        assert!(manual[verb].contains("`--dry-run`"), "dm {verb}");
+    }
+    for verb in READING.iter().map(|case| case.verb).chain(SILENT) {
+        assert!(!manual[verb].contains("`--dry-run`"), "dm {verb} writes, so it belongs to the others");
+    }
+}
+
+#[test]
+fn a_dry_run_writes_nothing() {
+    for case in &WRITING {
+        let Stage { machine, _server } = prepare(case);
+        let before = everything(&machine);
+        run(&machine, case, &["--dry-run"]).succeeds();
+        assert_eq!(everything(&machine), before, "dm {} --dry-run", case.verb);
+        run(&machine, case, &[]).succeeds();
+        if case.verb != "pull" {
+            assert!(everything(&machine) != before, "dm {} without --dry-run wrote nothing", case.verb);
+        }
+    }
+}
+
+#[test]
+fn reading_writes_nothing() {
+    let Stage { machine, _server } = stage();
+    let before = everything(&machine);
+    for case in &READING {
+        run(&machine, case, &[]).succeeds();
+        assert_eq!(everything(&machine), before, "dm {}", case.verb);
+    }
+}
+
+#[test]
+fn init_and_export_make_no_folder_in_a_dry_run() {
+    let machine = sandbox().machine("laptop").with_env("DM_AUTHOR", "Ada");
+    machine.dm(&["init", "new", "--dry-run"]).succeeds();
+    assert!(!machine.folder().join("new").exists());
+    machine.dm(&["init", "new"]).succeeds();
+    assert!(machine.folder().join("new/.darkmatter/store.db").exists());
+    let machine = ada_with_math();
+    let before = everything(&machine);
+    machine.dm(&["export", "out", "--dry-run"]).succeeds().prints("would write 2 files");
+    assert!(!machine.folder().join("out").exists());
+    machine.dm(&["export", "out"]).succeeds();
+    assert!(machine.folder().join("out/ada/math.dark").exists());
+    assert_eq!(everything(&machine), before);
+}
+
+#[test]
+fn a_token_is_not_made_in_a_dry_run() {
+    let machine = ada_with_math();
+    machine.dm(&["token", "create", "ben", "--dry-run"]).succeeds().prints("nothing was made");
+    let first = json(&machine.dm(&["token", "create", "ben", "--json"]));
+    assert_eq!(first["replaces"], false);
+    let second = json(&machine.dm(&["token", "create", "ben", "--json"]));
+    assert_eq!(second["replaces"], true);
+    assert_ne!(first["token"], second["token"]);
+}
+
+#[test]
+fn rebuild_finds_nothing_to_do() {
+    let Stage { machine, _server } = stage();
+    let before = everything(&machine);
+    for args in [&["rebuild", "--dry-run", "--json"] as &[&str], &["rebuild", "--json"]] {
+        let report = json(&machine.dm(args));
+        assert_eq!(report["differed"], Value::Array(Vec::new()), "{args:?}");
+        assert_eq!(everything(&machine), before);
+    }
+}
+
+/// The documented shapes: which verb prints what, and what the fields of each are.
+struct Shapes {
+    verbs: BTreeMap<String, String>,
+    types: BTreeMap<String, BTreeMap<String, String>>,
+}
+
+impl Shapes {
+    fn read() -> Self {
+        let text = sandbox().machine("laptop").dm(&["doc-gen", "json"]).succeeds().stdout;
+        let (table, types) = text.split_once("\n## ").expect("types follow the verbs");
+        let mut verbs = BTreeMap::new();
+        for (names, shape) in
+            table.lines().filter_map(|line| row(line)).map(|cells| (cells[0].clone(), cells[1].clone()))
+        {
+            verbs.extend(names.split(", ").map(|name| (name.to_owned(), shape.clone())));
+        }
+        let mut all = BTreeMap::new();
+        for section in types.split("\n## ") {
+            let name = section.lines().next().unwrap_or_default().to_owned();
+            let fields = section.lines().filter_map(row).map(|cells| (cells[0].clone(), cells[1].clone()));
+            all.insert(name, fields.collect());
+        }
+        Self { verbs, types: all }
+    }
+
+    /// Whether a value is of a shape as it stands in the document.
+    fn check(&self, value: &Value, shape: &str, place: &str) {
+        if let Some(of) = shape.strip_prefix("list of ") {
+            let list = value.as_array().unwrap_or_else(|| panic!("{place} is no {shape}: {value}"));
+            list.iter().enumerate().for_each(|(at, value)| self.check(value, of, &format!("{place}[{at}]")));
+            return;
+        }
+        if let Some(of) = shape.strip_suffix(" or null") {
+            if !value.is_null() {
+                self.check(value, of, place);
+            }
+            return;
+        }
+        let fits = match shape {
+            "string" => value.is_string(),
+            "integer" => value.is_i64() || value.is_u64(),
+            "boolean" => value.is_boolean(),
+            _ => value.is_object(),
+        };
+        assert!(fits, "{place} is no {shape}: {value}");
+        if let Some(name) = shape.strip_prefix('[').and_then(|rest| rest.split(']').next()) {
+            self.check_fields(value, name, place);
+        }
+    }
+
+    fn check_fields(&self, value: &Value, name: &str, place: &str) {
+        let fields = self.types.get(name).unwrap_or_else(|| panic!("{place}: {name} is not documented"));
+        let printed: BTreeSet<&String> = value.as_object().into_iter().flat_map(|object| object.keys()).collect();
+        assert_eq!(printed, fields.keys().collect(), "{place}: fields of {name}");
+        for (field, shape) in fields {
+            self.check(&value[field], shape, &format!("{place}.{field}"));
+        }
+    }
+}
+
+/// The cells of a table's row, without the ticks around the first.
+fn row(line: &str) -> Option<Vec<String>> {
+    let cells = line.strip_prefix("| `")?.strip_suffix(" |")?;
+    let (first, rest) = cells.split_once("` | ")?;
+    Some(std::iter::once(first).chain(rest.split(" | ")).map(str::to_owned).collect())
+}
+
+#[test]
+fn what_is_printed_as_json_has_the_documented_shape() {
+    let shapes = Shapes::read();
+    let Stage { machine, _server } = stage();
+    let silent: BTreeSet<&str> = SILENT.into();
+    let wanted: BTreeSet<String> = manual().into_keys().filter(|verb| !silent.contains(verb.as_str())).collect();
+    assert_eq!(shapes.verbs.keys().cloned().collect::<BTreeSet<_>>(), wanted, "verbs with a documented shape");
+    for case in &READING {
+        let printed = json(&run(&machine, case, &["--json"]));
+        assert!(printed.as_array().is_none_or(|list| !list.is_empty()), "dm {}: nothing to check", case.verb);
+        shapes.check(&printed, &shapes.verbs[case.verb], case.verb);
+    }
+    for case in &WRITING {
+        let Stage { machine, _server } = prepare(case);
+        let printed = json(&run(&machine, case, &["--json"]));
+        shapes.check(&printed, &shapes.verbs[case.verb], case.verb);
+    }
+    let unseen: [&[&str]; 4] = [&["init", "new"], &["export", "out"], &["token", "create", "ben"], &["rebuild"]];
+    for args in unseen {
+        let mut all = args.to_vec();
+        all.push("--json");
+        let verb = if args[0] == "token" { "token create" } else { args[0] };
+        shapes.check(&json(&machine.dm(&all)), &shapes.verbs[verb], verb);
+    }
+}
+
+#[test]
+fn scripts_find_kind_and_location_of_every_definition() {
+    let machine = ada_with_math();
+    let listing = json(&machine.dm(&["ls", "--recursive", "--json"]));
+    let found: Vec<(&str, &str)> = listing["definitions"]
+        .as_array()
+        .into_iter()
+        .flatten()
+        .filter_map(|entry| Some((entry["location"].as_str()?, entry["kind"].as_str()?)))
+        .collect();
+    let expected = [
+        ("Ada.Math.Length", "type"),
+        ("Ada.Math.four", "value"),
+        ("Ada.Math.fourTimes", "fn"),
+        ("Ada.Math.twice", "fn"),
+        ("Ada.Math.twice_two_is_four", "test"),
+    ];
+    assert_eq!(found, expected);
+}
+
+#[test]
+fn wrong_usage_is_2() {
+    let machine = ada_with_math();
+    for args in [&["frobnicate"] as &[&str], &["show"], &["log", "--limit", "many"], &["conflicts", "resolve", "x"]] {
+        machine.dm(args).exits(2);
+    }
+}
+
+#[test]
+fn completions_are_printed_for_every_shell() {
+    for shell in ["bash", "zsh", "fish", "elvish", "powershell"] {
+        let printed = sandbox().machine("laptop").dm(&["completions", shell]).succeeds().stdout;
+        assert!(printed.contains("dependents"), "{shell}");
+    }
+}
