@@ -3,7 +3,7 @@
 //! The machines of `dm_collab::sync` say what comes next; here it is done: messages go over a line, parcels into the store,
 //! each in a transaction of its own, so that a cut loses at most the parcel under way.
 
-use dm_collab::exchange::Candidates;
+use dm_collab::exchange::{Candidates, Selection};
 use dm_collab::patch::{apply_fact, revision_body};
 use dm_collab::sync::{self, Initiator, Message, Parcel, Plan, Responder, Step, SyncError};
 use dm_model::{Body, EnvelopeId, PatchId, Space};
@@ -40,6 +40,17 @@ impl Transaction<'_> {
         trust::note_keys(&mut self.tx, &ids, self.engine.system())
     }
 
+    /// What another main has and what does not conflict goes into the own one. Answers what was judged, and the facts made.
+    fn apply_received(&mut self) -> Result<(Selection, Vec<EnvelopeId>), EngineError> {
+        let selection = selection(&self.tx)?;
+        let mut made = Vec::new();
+        if !selection.apply.is_empty() {
+            let fact = apply_fact(&*self.tx, &selection.apply, String::new())?;
+            made = self.append(vec![Body::Apply(fact)])?;
+        }
+        Ok((selection, made))
+    }
+
     /// Applies what another main has and what does not conflict, and says in words what came and what is held. Answers the
     /// facts that this made, too.
     pub(crate) fn settle_received(
@@ -47,13 +58,7 @@ impl Transaction<'_> {
         arrived: &[EnvelopeId],
         new_keys: Vec<NewKey>,
     ) -> Result<(Received, Vec<EnvelopeId>), EngineError> {
-        let trusted = trust::Trusted::load(&self.tx)?;
-        let selection = Candidates::of(&*self.tx, &|envelope| trusted.trusts(envelope))?.select()?;
-        let mut made = Vec::new();
-        if !selection.apply.is_empty() {
-            let fact = apply_fact(&*self.tx, &selection.apply, String::new())?;
-            made = self.append(vec![Body::Apply(fact)])?;
-        }
+        let (selection, made) = self.apply_received()?;
         let brought = patches_of(&self.tx, arrived)?;
         let look = self.look(None)?;
         let all: Vec<String> = patches::all_patches(&self.tx)?.iter().map(ToString::to_string).collect();
@@ -75,6 +80,31 @@ impl Transaction<'_> {
         };
         Ok((received, made))
     }
+
+    /// Does what an answering machine asks for, until it has its answer.
+    fn answer(&mut self, machine: &mut Responder, mut step: Step) -> Result<Message, EngineError> {
+        loop {
+            step = match step {
+                Step::Send(answer) => return Ok(answer),
+                Step::Store(received) => {
+                    self.store_received(received)?;
+                    machine.stored(&*self.tx)
+                }
+                Step::Settle => {
+                    let (_, made) = self.apply_received()?;
+                    machine.settled(&made, &*self.tx)
+                }
+                Step::Done => return Err(EngineError::Peer(sync::ProtocolError::Unexpected { found: "nothing" })),
+            }
+            .map_err(sync_failure)?;
+        }
+    }
+}
+
+/// What a pull would apply now, and hold.
+fn selection(tx: &ReadTx<'_>) -> Result<Selection, EngineError> {
+    let trusted = trust::Trusted::load(tx)?;
+    Ok(Candidates::of(tx, &|envelope| trusted.trusts(envelope))?.select()?)
 }
 
 /// The patches that these envelopes bring revisions of, each once, in their order.
@@ -132,29 +162,26 @@ impl Engine {
         exchange.report()
     }
 
-    /// Answers a question of another instance.
+    /// Answers a question of another instance. What it puts is stored and applied in one transaction.
     ///
     /// # Errors
     /// If the question is not valid; then nothing was stored. If the store fails.
     pub fn answer(&self, question: Message) -> Result<Message, EngineError> {
         let mut machine = Responder::new();
-        let mut step = machine.handle(question, &self.store().read()?).map_err(sync_failure)?;
-        let mut arrived = Arrived::default();
-        loop {
-            step = match step {
-                Step::Send(answer) => return Ok(answer),
-                Step::Store(received) => {
-                    self.keep(&mut arrived, received)?;
-                    machine.stored(&self.store().read()?)
-                }
-                Step::Settle => {
-                    let (_, made) = self.settle(&mut arrived)?;
-                    machine.settled(&made, &self.store().read()?)
-                }
-                Step::Done => return Err(EngineError::Peer(sync::ProtocolError::Unexpected { found: "nothing" })),
+        let step = {
+            let tx = self.store().read()?;
+            match machine.handle(question, &tx).map_err(sync_failure)? {
+                Step::Settle if selection(&tx)?.apply.is_empty() => machine.settled(&[], &tx).map_err(sync_failure)?,
+                step => step,
             }
-            .map_err(sync_failure)?;
+        };
+        if let Step::Send(answer) = step {
+            return Ok(answer);
         }
+        let mut tx = self.begin(&SessionChoice::Current, false)?;
+        let answer = tx.answer(&mut machine, step)?;
+        tx.commit()?;
+        Ok(answer)
     }
 
     /// Takes a parcel that came by the simple door: stores it, applies what does not conflict, and says what came of it.
@@ -163,27 +190,17 @@ impl Engine {
     /// As [`Engine::answer`].
     pub fn take(&self, parcel: Parcel) -> Result<Received, EngineError> {
         let mut machine = Responder::new();
-        let step =
-            machine.handle(Message::Put { parcel, finish: true }, &self.store().read()?).map_err(sync_failure)?;
-        let mut arrived = Arrived::default();
+        let put = Message::Put { parcel, finish: true };
+        let step = machine.handle(put, &self.store().read()?).map_err(sync_failure)?;
+        let mut tx = self.begin(&SessionChoice::Current, false)?;
+        let (mut ids, mut new_keys) = (Vec::new(), Vec::new());
         if let Step::Store(received) = step {
-            self.keep(&mut arrived, received)?;
+            ids.extend(received.envelopes.iter().map(|envelope| envelope.id()));
+            new_keys = tx.store_received(received)?;
         }
-        Ok(self.settle(&mut arrived)?.0)
-    }
-
-    fn keep(&self, arrived: &mut Arrived, received: sync::Received) -> Result<(), EngineError> {
-        arrived.ids.extend(received.envelopes.iter().map(|envelope| envelope.id()));
-        let mut tx = self.begin(&SessionChoice::Current, false)?;
-        arrived.new_keys.extend(tx.store_received(received)?);
-        tx.commit()
-    }
-
-    fn settle(&self, arrived: &mut Arrived) -> Result<(Received, Vec<EnvelopeId>), EngineError> {
-        let mut tx = self.begin(&SessionChoice::Current, false)?;
-        let settled = tx.settle_received(&arrived.ids, std::mem::take(&mut arrived.new_keys))?;
+        let (received, _) = tx.settle_received(&ids, new_keys)?;
         tx.commit()?;
-        Ok(settled)
+        Ok(received)
     }
 }
 

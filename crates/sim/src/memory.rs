@@ -3,12 +3,15 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use dm_collab::sync::ExchangeRead;
 use dm_collab::{
     Batch, ContentHead, Effect, EntityState, Fingerprint, Membership, Need, Presence, ProjectionDelta, ProjectionRead,
     ReadError, fold,
 };
+use dm_model::codec::{Domain, hash};
 use dm_model::{
-    Body, DefHash, EntityId, Envelope, EnvelopeId, InstanceId, Kind, Location, Op, OpId, PatchId, RevisionId,
+    Body, DefHash, Definition, EntityId, Envelope, EnvelopeId, InstanceId, Kind, Location, Op, OpId, PatchId,
+    RevisionId, Space,
 };
 
 /// What one instance holds and what its main's projection says. Two that hold the same are equal.
@@ -22,6 +25,10 @@ pub struct Memory {
     /// Those that wait, with what is missing.
     pub pending: BTreeMap<EnvelopeId, Vec<Need>>,
     content: BTreeMap<DefHash, (Kind, Vec<EntityId>)>,
+    /// The definitions themselves; only exchanges need them.
+    pub definitions: BTreeMap<DefHash, Arc<Definition>>,
+    /// What each peer is known to hold.
+    pub known: BTreeMap<String, BTreeSet<EnvelopeId>>,
     ops: BTreeMap<OpId, Arc<Op>>,
     carriers: BTreeMap<OpId, BTreeSet<RevisionId>>,
     needing: BTreeMap<OpId, BTreeSet<RevisionId>>,
@@ -49,6 +56,8 @@ impl Memory {
             counted: BTreeSet::new(),
             pending: BTreeMap::new(),
             content: BTreeMap::new(),
+            definitions: BTreeMap::new(),
+            known: BTreeMap::new(),
             ops: BTreeMap::new(),
             carriers: BTreeMap::new(),
             needing: BTreeMap::new(),
@@ -256,5 +265,70 @@ impl Memory {
     /// Every counting op, numbered.
     pub fn all_ops(&self) -> impl Iterator<Item = (usize, &Arc<Op>)> {
         self.ops.values().enumerate()
+    }
+}
+
+fn fingerprint_of<'a>(ids: impl Iterator<Item = &'a EnvelopeId>) -> Fingerprint {
+    let mut fingerprint = Fingerprint::default();
+    for id in ids {
+        fingerprint.add(&hash(Domain::SetElement, 1, &[id.as_bytes()]));
+    }
+    fingerprint
+}
+
+impl Memory {
+    fn of_space(&self, space: Space) -> impl Iterator<Item = &EnvelopeId> {
+        self.envelopes.iter().filter(move |(_, envelope)| envelope.header().space == space).map(|(id, _)| id)
+    }
+
+    /// Puts an envelope behind all that it needs and that is held.
+    fn place(&self, id: &EnvelopeId, seen: &mut BTreeSet<EnvelopeId>, order: &mut Vec<EnvelopeId>) {
+        let Some(envelope) = self.envelopes.get(id).filter(|_| seen.insert(*id)) else { return };
+        let mut needs = envelope.needs();
+        if let Body::Revision(revision) = envelope.body() {
+            needs.extend(revision.needs().iter().flat_map(|op| sorted(self.carriers.get(op))));
+        }
+        for need in needs {
+            self.place(&need, seen, order);
+        }
+        order.push(*id);
+    }
+}
+
+impl ExchangeRead for Memory {
+    fn set_fingerprint(&self, space: Space) -> Result<Fingerprint, ReadError> {
+        Ok(fingerprint_of(self.of_space(space)))
+    }
+    fn envelope_ids(&self, space: Space) -> Result<Vec<EnvelopeId>, ReadError> {
+        Ok(self.of_space(space).copied().collect())
+    }
+    fn ids_in_order(&self, ids: &[EnvelopeId]) -> Result<Vec<EnvelopeId>, ReadError> {
+        let (mut seen, mut order) = (BTreeSet::new(), Vec::new());
+        let counted = self.counted.iter().chain(self.pending.keys());
+        counted.for_each(|id| self.place(id, &mut seen, &mut order));
+        order.sort_by_key(|id| self.pending.contains_key(id));
+        order.retain(|id| ids.contains(id));
+        Ok(order)
+    }
+    fn definition(&self, hash: &DefHash) -> Result<Option<Definition>, ReadError> {
+        Ok(self.definitions.get(hash).map(|definition| (**definition).clone()))
+    }
+    fn missing_contents(&self) -> Result<Vec<(RevisionId, DefHash)>, ReadError> {
+        let content = |need: &Need| match need {
+            Need::Content(hash) => Some(*hash),
+            _ => None,
+        };
+        let of = |(id, needs): (&EnvelopeId, &Vec<Need>)| {
+            needs.iter().filter_map(content).map(|hash| (*id, hash)).collect::<Vec<_>>()
+        };
+        Ok(self.pending.iter().flat_map(of).collect())
+    }
+    fn known_fingerprint(&self, peer: &str, space: Space) -> Result<Fingerprint, ReadError> {
+        let known = self.known.get(peer);
+        Ok(fingerprint_of(self.of_space(space).filter(|id| known.is_some_and(|known| known.contains(id)))))
+    }
+    fn unknown_ids(&self, peer: &str, space: Space) -> Result<Vec<EnvelopeId>, ReadError> {
+        let known = self.known.get(peer);
+        Ok(self.of_space(space).filter(|id| known.is_none_or(|known| !known.contains(id))).copied().collect())
     }
 }

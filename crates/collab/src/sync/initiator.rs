@@ -77,7 +77,9 @@ pub struct Initiator {
     lacked: VecDeque<(RevisionId, DefHash)>,
     /// Envelopes to be put, needs first.
     to_send: VecDeque<EnvelopeId>,
-    /// Content that the peer waits for.
+    /// Content that the peer said it waits for, before it was seen what is held here.
+    claimed: Vec<(RevisionId, DefHash)>,
+    /// Content that the peer waits for and that is held here.
     owed: VecDeque<(RevisionId, DefHash)>,
     /// All content that was ever owed: it is given once, whatever the peer says.
     given: BTreeSet<(RevisionId, DefHash)>,
@@ -96,6 +98,7 @@ impl Initiator {
             wanted: VecDeque::new(),
             lacked: VecDeque::new(),
             to_send: VecDeque::new(),
+            claimed: Vec::new(),
             owed: VecDeque::new(),
             given: BTreeSet::new(),
             unfinished: false,
@@ -139,7 +142,8 @@ impl Initiator {
         match (state, message) {
             (State::Welcome, Message::Welcome { instance, verdict, missing }) => {
                 self.outcome.peer = Some(instance);
-                self.welcomed(verdict, missing, read)
+                self.claimed = missing;
+                self.welcomed(verdict, read)
             }
             (State::Difference, Message::Difference { lacking, offered }) => self.compared(&lacking, offered, read),
             (State::Envelopes(asked), Message::Parcel(parcel)) => self.fetched(&asked, &parcel, read),
@@ -151,15 +155,7 @@ impl Initiator {
         }
     }
 
-    fn welcomed(
-        &mut self,
-        verdict: Verdict,
-        missing: Vec<(RevisionId, DefHash)>,
-        read: &dyn ExchangeRead,
-    ) -> Result<Step, SyncError> {
-        if self.plan.direction.pushes() {
-            self.owe(missing, read)?;
-        }
+    fn welcomed(&mut self, verdict: Verdict, read: &dyn ExchangeRead) -> Result<Step, SyncError> {
         if self.plan.direction.pulls() {
             self.lacked.extend(read.missing_contents()?);
         }
@@ -193,7 +189,8 @@ impl Initiator {
             self.to_send.extend(read.ids_in_order(&lacking)?);
         }
         if self.plan.direction.pulls() {
-            self.wanted.extend(offered.into_iter().filter(|id| !own.contains(id)));
+            let mut seen = own;
+            self.wanted.extend(offered.into_iter().filter(|id| seen.insert(*id)));
         }
         self.fetch(read)
     }
@@ -297,16 +294,10 @@ impl Initiator {
         if !self.plan.direction.pushes() {
             return Ok(Step::Done);
         }
-        let (parcel, sent) = if self.owed.is_empty() {
-            let ids: Vec<EnvelopeId> = self.to_send.make_contiguous().to_vec();
-            let (parcel, taken) = Parcel::pack(read, &ids)?;
-            (parcel, self.to_send.drain(..taken).collect())
-        } else {
-            let pairs: Vec<_> = self.owed.make_contiguous().to_vec();
-            let (parcel, taken) = Parcel::pack_content(read, self.plan.space, &pairs)?;
-            self.owed.drain(..taken);
-            (parcel, Vec::new())
-        };
+        // Only now: what the peer waits for may have come from it a moment ago.
+        let claimed = std::mem::take(&mut self.claimed);
+        self.owe(claimed, read)?;
+        let (parcel, sent) = self.next_parcel(read)?;
         let empty = parcel == Parcel::default();
         if empty && !self.unfinished {
             return Ok(Step::Done);
@@ -315,6 +306,20 @@ impl Initiator {
         self.unfinished = true;
         self.state = State::Put(Put { sent, empty, finish });
         Ok(Step::Send(Message::Put { parcel, finish }))
+    }
+
+    /// What is owed first; then envelopes, needs first. Empty only if there is nothing left.
+    fn next_parcel(&mut self, read: &dyn ExchangeRead) -> Result<(Parcel, Vec<EnvelopeId>), ReadError> {
+        while !self.owed.is_empty() {
+            let (parcel, taken) = Parcel::pack_content(read, self.plan.space, self.owed.make_contiguous())?;
+            self.owed.drain(..taken);
+            // A peer may claim to wait for content with a revision that does not name it.
+            if parcel != Parcel::default() {
+                return Ok((parcel, Vec::new()));
+            }
+        }
+        let (parcel, taken) = Parcel::pack(read, self.to_send.make_contiguous())?;
+        Ok((parcel, self.to_send.drain(..taken).collect()))
     }
 
     fn put_done(

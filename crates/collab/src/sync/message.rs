@@ -208,7 +208,10 @@ impl Message {
                 space: Space::from_bytes(from.array("space")?),
                 ids: from.set(IDS_MAX, "ids held", Decoder::envelope_id)?,
             },
-            4 => Self::Difference { lacking: ids(from, "ids lacking")?, offered: ids(from, "ids offered")? },
+            4 => Self::Difference {
+                lacking: from.set(IDS_MAX, "ids lacking", Decoder::envelope_id)?,
+                offered: ids(from, "ids offered")?,
+            },
             5 => Self::Get { ids: ids(from, "ids wanted")? },
             6 => Self::GetContent { pairs: get_pairs(from)? },
             7 => Self::Parcel(get_parcel(from)?),

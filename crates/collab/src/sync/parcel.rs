@@ -39,13 +39,16 @@ impl Parcel {
     /// Packs as many of the first of these envelopes as fit, with the definitions that they name, and says how many.
     pub(super) fn pack(read: &dyn ExchangeRead, ids: &[EnvelopeId]) -> Result<(Self, usize), ReadError> {
         let mut parcel = Self::default();
-        let mut packed = BTreeSet::new();
+        let (mut packed_ids, mut packed) = (BTreeSet::new(), BTreeSet::new());
         let (mut bytes, mut taken) = (0, 0);
         for id in ids {
             if bytes >= PARCEL_BYTES_FULL {
                 break;
             }
             taken += 1;
+            if !packed_ids.insert(*id) {
+                continue;
+            }
             let Some(envelope) = read.envelope(id)? else { continue };
             // Its content comes along while there is room; the receiver asks for the rest.
             bytes += envelope.bytes().len();
@@ -70,6 +73,7 @@ impl Parcel {
     ) -> Result<(Self, usize), ReadError> {
         let mut parcel = Self::default();
         let mut named: Option<(RevisionId, Vec<DefHash>)> = None;
+        let mut packed = BTreeSet::new();
         let (mut bytes, mut taken) = (0, 0);
         for (revision, hash) in pairs {
             if bytes >= PARCEL_BYTES_FULL {
@@ -79,7 +83,8 @@ impl Parcel {
             if named.as_ref().is_none_or(|(known, _)| known != revision) {
                 named = Some((*revision, contents_of(read, space, revision)?));
             }
-            if named.as_ref().is_some_and(|(_, contents)| contents.binary_search(hash).is_ok()) {
+            let reached = named.as_ref().is_some_and(|(_, contents)| contents.binary_search(hash).is_ok());
+            if reached && packed.insert(*hash) {
                 bytes += parcel.add(read, hash)?;
             }
         }
@@ -107,7 +112,7 @@ fn contents_of(read: &dyn ExchangeRead, space: Space, revision: &RevisionId) -> 
 }
 
 /// Checks a parcel: hash, signature and bounds of each envelope, that it is of the space and `accepts` it; of each definition
-/// that it decodes, and that an envelope of the parcel names it or `awaits` it.
+/// that it decodes, and that an envelope of the parcel names it or `awaits` it. What is in it twice is handed out once.
 ///
 /// # Errors
 /// The first thing that is wrong; then nothing of the parcel may be stored.
@@ -119,6 +124,7 @@ pub fn check_parcel(
 ) -> Result<Received, SyncError> {
     let mut received = Received::default();
     let mut named: BTreeSet<DefHash> = BTreeSet::new();
+    let (mut ids, mut hashes) = (BTreeSet::new(), BTreeSet::new());
     for sealed in &parcel.envelopes {
         let envelope = Envelope::open(sealed.bytes.clone(), sealed.signature).map_err(ProtocolError::from)?;
         if envelope.header().space != space {
@@ -130,7 +136,9 @@ pub fn check_parcel(
         if let Body::Revision(revision) = envelope.body() {
             named.extend(revision.contents());
         }
-        received.envelopes.push(Arc::new(envelope));
+        if ids.insert(envelope.id()) {
+            received.envelopes.push(Arc::new(envelope));
+        }
     }
     for bytes in &parcel.definitions {
         let definition = Definition::decode(bytes).map_err(ProtocolError::Definition)?;
@@ -138,7 +146,9 @@ pub fn check_parcel(
         if !named.contains(&hash) && !awaits(&hash)? {
             return Err(ProtocolError::UnaskedDefinition(hash).into());
         }
-        received.definitions.push((hash, Arc::new(definition)));
+        if hashes.insert(hash) {
+            received.definitions.push((hash, Arc::new(definition)));
+        }
     }
     Ok(received)
 }

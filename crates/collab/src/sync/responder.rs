@@ -6,18 +6,19 @@ use super::message::{Message, Verdict};
 use super::parcel::{Parcel, Received, check_parcel};
 use super::{ExchangeRead, PAIRS_MAX, ProtocolError, Step, SyncError};
 use crate::read::{Need, ReadError};
+use crate::state::Fingerprint;
 
 /// Answers one question. A new one is made for each: between questions there is nothing to remember.
 #[derive(Debug, Default)]
 pub struct Responder {
-    /// What was put and is being stored.
-    put: Option<Put>,
+    waiting: Option<Waiting>,
 }
 
+/// What the question is, while the caller stores or settles.
 #[derive(Debug)]
-struct Put {
-    received: Received,
-    finish: bool,
+enum Waiting {
+    Hello { space: Space, all: Fingerprint, known: Fingerprint },
+    Put { received: Received, finish: bool },
 }
 
 /// The only space that is shared so far.
@@ -39,14 +40,9 @@ impl Responder {
     pub fn handle(&mut self, message: Message, read: &dyn ExchangeRead) -> Result<Step, SyncError> {
         let answer = match message {
             Message::Hello { space, all, known, .. } => {
-                let own = read.set_fingerprint(shared(space)?)?;
-                let verdict = match own {
-                    own if own == all => Verdict::Same,
-                    own if own == known => Verdict::AsKnown,
-                    _ => Verdict::Differ,
-                };
-                let missing = read.missing_contents()?.into_iter().take(PAIRS_MAX).collect();
-                Message::Welcome { instance: read.own_channel(), verdict, missing }
+                // An earlier exchange may have been cut before what it put was settled.
+                self.waiting = Some(Waiting::Hello { space: shared(space)?, all, known });
+                return Ok(Step::Settle);
             }
             Message::Have { space, ids } => {
                 let own = read.envelope_ids(shared(space)?)?;
@@ -71,20 +67,25 @@ impl Responder {
     }
 
     fn put(&mut self, parcel: &Parcel, finish: bool, read: &dyn ExchangeRead) -> Result<Step, SyncError> {
-        let awaits = |hash: &DefHash| Ok(!read.waiting_on(&Need::Content(*hash))?.is_empty());
+        // What is held is harmless: somebody else may have put it a moment ago.
+        let awaits =
+            |hash: &DefHash| Ok(read.content_present(hash)? || !read.waiting_on(&Need::Content(*hash))?.is_empty());
         let received = check_parcel(parcel, Space::PUBLIC, &|_| true, &awaits)?;
-        self.put = Some(Put { received: received.clone(), finish });
+        self.waiting = Some(Waiting::Put { received: received.clone(), finish });
         Ok(Step::Store(received))
     }
 
     /// What was handed out is stored.
     ///
     /// # Errors
-    /// The own store.
+    /// If nothing was handed out; the own store.
     pub fn stored(&mut self, read: &dyn ExchangeRead) -> Result<Step, SyncError> {
-        let put = self.put.take().ok_or(ProtocolError::Unexpected { found: "stored" })?;
-        let missing = still_missing(&put.received, read)?;
-        if put.finish && missing.is_empty() {
+        let Some(Waiting::Put { received, finish }) = self.waiting.take() else {
+            return Err(ProtocolError::Unexpected { found: "stored" }.into());
+        };
+        let missing = still_missing(&received, read)?;
+        if finish && missing.is_empty() {
+            self.waiting = Some(Waiting::Put { received, finish });
             return Ok(Step::Settle);
         }
         Ok(Step::Send(Message::Stored { missing }))
@@ -93,10 +94,23 @@ impl Responder {
     /// What does not conflict is applied; `made` are the own facts that say so.
     ///
     /// # Errors
-    /// The own store.
+    /// If settling was not asked for; the own store.
     pub fn settled(&mut self, made: &[EnvelopeId], read: &dyn ExchangeRead) -> Result<Step, SyncError> {
-        let (parcel, _) = Parcel::pack(read, made)?;
-        Ok(Step::Send(Message::Finished { parcel }))
+        let answer = match self.waiting.take() {
+            Some(Waiting::Hello { space, all, known }) => {
+                let own = read.set_fingerprint(space)?;
+                let verdict = match own {
+                    own if own == all => Verdict::Same,
+                    own if own == known => Verdict::AsKnown,
+                    _ => Verdict::Differ,
+                };
+                let missing = read.missing_contents()?.into_iter().take(PAIRS_MAX).collect();
+                Message::Welcome { instance: read.own_channel(), verdict, missing }
+            }
+            Some(Waiting::Put { .. }) => Message::Finished { parcel: Parcel::pack(read, made)?.0 },
+            None => return Err(ProtocolError::Unexpected { found: "settled" }.into()),
+        };
+        Ok(Step::Send(answer))
     }
 }
 

@@ -6,4 +6,5 @@ mod exchange;
 mod fold;
 mod registers;
 mod scene;
+mod sync;
 mod view;
