@@ -16,8 +16,8 @@ use dm_model::{
 
 use super::peer::{Line, PEER, Peer, Stop, World, exchange, meet_until_quiet, plan};
 use super::{assert_equal, with_news};
-use dm_sim::Memory;
 use crate::scene::{keys, main_of, patch};
+use dm_sim::Memory;
 
 /// An honest asker with something of its own, an answerer with more, and a line that changes what arrives as an answer.
 fn lied_to(

@@ -13,8 +13,8 @@ use dm_model::{
     entity_id,
 };
 
-use dm_sim::Memory;
 use crate::scene::{keys, location, main_of, patch};
+use dm_sim::Memory;
 
 /// The name under which each remembers the other.
 pub const PEER: &str = "peer";
