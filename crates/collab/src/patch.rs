@@ -222,24 +222,40 @@ impl GroupSearch<'_> {
         Ok(())
     }
 
-    /// The carrier of an op to take: one already chosen, else the least revision of a patch's latest ones that is not withdrawn.
+    /// The carrier of an op to take: one already chosen, else, of the patches' latest revisions that are not withdrawn, the least
+    /// that some main has in, else the least: what nobody has applied does not slip in beside the very same op of another patch.
     fn carrier(&mut self, op: &OpId) -> Result<Option<(PatchId, RevisionId)>, ReadError> {
-        let mut best = None;
+        let mut best: Option<(bool, PatchId, RevisionId)> = None;
         for revision in self.read.carriers(op)? {
             let Some(body) = revision_body(self.read, &revision)? else { continue };
             if self.chosen.get(&body.patch) == Some(&revision) {
                 return Ok(Some((body.patch, revision)));
             }
             let current = latest(self.read, &body.patch)?.contains(&revision);
-            if best.is_none() && current && !is_withdrawn(self.read, &body.patch, &revision)? {
-                best = Some((body.patch, revision));
+            if !current || is_withdrawn(self.read, &body.patch, &revision)? {
+                continue;
+            }
+            let applied = is_applied_anywhere(self.read, &body.patch, &revision)?;
+            if best.is_none_or(|(known, _, _)| applied && !known) {
+                best = Some((applied, body.patch, revision));
             }
         }
+        let best = best.map(|(_, patch, revision)| (patch, revision));
         if let Some((patch, revision)) = best {
             self.chosen.insert(patch, revision);
         }
         Ok(best)
     }
+}
+
+/// Whether a main, the own or another, has this revision in.
+fn is_applied_anywhere(read: &dyn ProjectionRead, patch: &PatchId, revision: &RevisionId) -> Result<bool, ReadError> {
+    for channel in read.channels()? {
+        if read.membership(&channel, patch)? == Membership::In(*revision) {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
 
 /// The fact that puts these revisions into the own main.

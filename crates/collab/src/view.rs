@@ -183,25 +183,26 @@ impl<'a> View<'a> {
         Ok(view)
     }
 
-    /// Takes up what the session's own revisions write in the main beside what others do: the session may see another value in
+    /// Takes up what the session's own patches write in the main beside what others do: the session may see another value in
     /// force there than the main has, so the main's answers about it are not the session's.
     fn take_up_preferred(&mut self) -> Result<(), ReadError> {
-        for (revision, _) in self.overlay.own_revisions.clone() {
-            if self.read.effect(&revision)? != crate::state::Effect::Effective {
-                continue;
+        let laid = self.overlay.own_ops.keys().filter_map(|id| self.overlay.ops.get(id));
+        let mut entities: BTreeSet<EntityId> = laid.map(|op| op.entity).collect();
+        for (revision, _) in &self.overlay.own_revisions {
+            // Those that main has in effect were not laid over it.
+            if self.read.effect(revision)? == crate::state::Effect::Effective
+                && let Some(ops) = self.read.envelope(revision)?.and_then(RevisionOps::new)
+            {
+                entities.extend(ops.ops().map(|(_, op)| op.entity));
             }
-            let Some(ops) = self.read.envelope(&revision)?.and_then(RevisionOps::new) else { continue };
-            for (_, op) in ops.ops() {
-                if self.changed.contains_key(&op.entity) {
-                    continue;
+        }
+        for entity in entities.into_iter().filter(|entity| !self.changed.contains_key(entity)).collect::<Vec<_>>() {
+            let Some(state) = self.entity_below(&entity)? else { continue };
+            if state.registers.values().any(RegisterState::is_contested) {
+                for location in &state.live {
+                    self.at.entry(location.clone()).or_default().insert(entity);
                 }
-                let Some(state) = self.read.entity(&op.entity)? else { continue };
-                if state.registers.values().any(RegisterState::is_contested) {
-                    for location in &state.live {
-                        self.at.entry(location.clone()).or_default().insert(op.entity);
-                    }
-                    self.changed.insert(op.entity, Changed { before: Some(state.clone()), after: state });
-                }
+                self.changed.insert(entity, Changed { before: Some(state.clone()), after: state });
             }
         }
         Ok(())
@@ -313,13 +314,29 @@ impl<'a> View<'a> {
         Ok(if heads.is_empty() { state.ancestor.into_iter().collect() } else { heads })
     }
 
-    /// All heads of a register: what a resolution replaces.
+    /// All heads of a register: what people disagree about.
     ///
     /// # Errors
     /// [`ReadError`].
     pub fn heads(&self, entity: &EntityId, register: Register) -> Result<Vec<Head>, ReadError> {
         let state = self.entity(entity)?;
         Ok(state.and_then(|mut state| state.registers.remove(&register)).map(|state| state.heads).unwrap_or_default())
+    }
+
+    /// All tips of a register, by op id ascending: the heads, and what they hide. A resolution replaces these (SEMANTICS R13):
+    /// one that was hidden under a head might come back beside another value.
+    ///
+    /// # Errors
+    /// [`ReadError`].
+    pub fn tips(&self, entity: &EntityId, register: Register) -> Result<Vec<Head>, ReadError> {
+        let state = self.entity(entity)?.and_then(|mut state| state.registers.remove(&register));
+        let Some(RegisterState { heads: mut tips, hidden, .. }) = state else { return Ok(Vec::new()) };
+        for id in hidden {
+            let value = self.op(&id)?.and_then(|op| op.action.value(register));
+            tips.extend(value.map(|value| Head { op: id, value }));
+        }
+        tips.sort_unstable();
+        Ok(tips)
     }
 
     /// What a write of a register witnesses (SEMANTICS R22): of a location or deprecation the content heads, of content the

@@ -409,7 +409,9 @@ impl World {
         let twice = self.people[to].holdings.envelopes.last().map(|held| Arc::clone(&held.envelope));
         sent.extend(twice);
         for envelopes in sent.chunks(usize::from(share.at_once.max(1))) {
-            let content = envelopes.iter().flat_map(|envelope| contents_of(envelope)).filter(|_| share.content);
+            let held =
+                |hash: &dm_model::DefHash| share.content && self.people[from].memory.content_present(hash).unwrap();
+            let content = envelopes.iter().flat_map(|envelope| contents_of(envelope)).filter(|head| held(&head.hash));
             let batch = Batch { envelopes: envelopes.to_vec(), content: content.collect() };
             self.people[to].receive(&batch)?;
         }
@@ -500,8 +502,8 @@ pub fn settling(view: &View<'_>, conflict: &Conflict, way: u8) -> Option<Op> {
         ConflictKind::Content if way == 3 => (first, Register::Content, Value::Content(content(4))),
         _ => (first, conflict.register?, pick(&conflict.heads, way)?.value.clone()),
     };
-    let heads = view.heads(&entity, register).unwrap();
+    let tips = view.tips(&entity, register).unwrap();
     let action = Action::writing(register, value, None)?;
     let witness = view.witness(&entity, register).unwrap();
-    Some(Op::new(entity, action).superseding(heads.iter().map(|head| head.op)).witnessing(witness))
+    Some(Op::new(entity, action).superseding(tips.iter().map(|tip| tip.op)).witnessing(witness))
 }

@@ -51,7 +51,8 @@ fn ops_of(made: &Made, patch: PatchId, id: EntityId, entity: &DraftEntity) -> Ve
         ops.push((born.order, op));
     }
     let mut rows: Vec<_> = entity.rows.iter().collect();
-    rows.sort_by_key(|(_, row)| row.order);
+    // What sets a name aside knows of the edit in its own draft, whichever came first.
+    rows.sort_by_key(|(register, row)| (**register != Register::Content, row.order));
     for (register, row) in rows {
         let said_at_birth = match (&birth, register) {
             (Some(_), Register::Content | Register::Visibility) => true,
@@ -63,7 +64,10 @@ fn ops_of(made: &Made, patch: PatchId, id: EntityId, entity: &DraftEntity) -> Ve
         let born = birth.as_ref().map(|(id, _)| *id);
         let replaced = born.filter(|_| *register == Register::Location);
         let supersedes: Vec<OpId> = row.seen.iter().flat_map(|seen| now(made, seen, true)).chain(replaced).collect();
-        let mut op = Op::new(id, action).witnessing(row.witness.iter().flat_map(|seen| now(made, seen, true)));
+        let edited = ops.iter().rev().find(|(_, op)| op.action.value(Register::Content).is_some());
+        let edited = edited.filter(|_| matches!(register, Register::Location | Register::Deprecation));
+        let witness = row.witness.iter().flat_map(|seen| now(made, seen, true));
+        let mut op = Op::new(id, action).witnessing(witness.chain(edited.map(|(_, op)| op.id())));
         if supersedes.is_empty() {
             let is_birth = |op: &Op| matches!(op.action, Action::CreateName { .. });
             let below = made.iter().find(|(of, entity, _, op)| *of != patch && *entity == id && is_birth(op));
