@@ -1,6 +1,11 @@
 //! `dm` as a person and a script use it: the built program in sealed environments.
 
-#![expect(clippy::panic, reason = "a failed check of a test is reported by a panic")]
+#![expect(
+    clippy::panic,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    reason = "a failed check of a test is reported by a panic"
+)]
 
 mod bad_input;
 mod docs;

@@ -224,9 +224,7 @@ impl Shapes {
         let text = sandbox().machine("laptop").dm(&["doc-gen", "json"]).succeeds().stdout;
         let (table, types) = text.split_once("\n## ").expect("types follow the verbs");
         let mut verbs = BTreeMap::new();
-        for (names, shape) in
-            table.lines().filter_map(|line| row(line)).map(|cells| (cells[0].clone(), cells[1].clone()))
-        {
+        for (names, shape) in table.lines().filter_map(row).map(|cells| (cells[0].clone(), cells[1].clone())) {
             verbs.extend(names.split(", ").map(|name| (name.to_owned(), shape.clone())));
         }
         let mut all = BTreeMap::new();

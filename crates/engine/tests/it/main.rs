@@ -1,0 +1,8 @@
+//! The use cases, through the one API of every front end, on stores in temporary folders.
+
+#![expect(clippy::unwrap_used, reason = "a failed check of a test is reported by a panic")]
+
+mod edits;
+mod imports;
+mod sessions;
+mod support;
