@@ -181,6 +181,7 @@ fn store_failure(error: &StoreError) -> Failure {
 }
 
 /// The errors that need no more than a sentence, a kind and a hint.
+#[expect(clippy::too_many_lines, reason = "a flat table of every error with its kind and hint")]
 fn named_failure(message: String, error: EngineError) -> Failure {
     match error {
         EngineError::NoStore(_) => {

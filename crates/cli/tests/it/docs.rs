@@ -43,6 +43,13 @@ fn the_readme() {
     check_transcript(root().join("README.md"), &sandbox);
 }
 
+#[test]
+fn the_tutorial() {
+    let sandbox = sandbox();
+    sandbox.machine("laptop").copy_folder(root().join("packages"), "packages");
+    check_transcript(root().join("docs/tutorial.md"), &sandbox);
+}
+
 /// A walkthrough that no test plays would be a claim that nobody checks.
 #[test]
 fn every_walkthrough_is_played() {
