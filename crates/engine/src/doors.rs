@@ -1,5 +1,6 @@
 //! The simple doors of a server, for scripts: what this instance is, who may ask, and the log page by page.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use dm_collab::ProjectionRead as _;
@@ -94,6 +95,7 @@ impl Engine {
         let tx = self.store().read()?;
         let mut page = Page { cursor: String::new(), more: false, envelopes: Vec::new(), definitions: Vec::new() };
         let (mut position, mut bytes) = (begin, 0);
+        let mut given = BTreeSet::new();
         for (local, envelope) in tx.envelopes_after(begin, Space::PUBLIC, PAGE_ENVELOPES_MAX + 1)? {
             if bytes >= PARCEL_BYTES_FULL || page.envelopes.len() == PAGE_ENVELOPES_MAX {
                 page.more = true;
@@ -102,7 +104,7 @@ impl Engine {
             position = local;
             bytes += envelope.bytes().len();
             if let Body::Revision(revision) = envelope.body() {
-                for hash in revision.contents() {
+                for hash in revision.contents().into_iter().filter(|hash| given.insert(*hash)) {
                     let Some(content) = tx.definition_bytes(&hash)? else { continue };
                     bytes += content.len();
                     page.definitions.push((hash, content));

@@ -123,8 +123,14 @@ impl Line {
         let read = answer.body_mut().with_config().limit(MESSAGE_BYTES_MAX as u64).read_to_vec();
         let body = read.map_err(|error| self.failure(error, Phase::Answering))?;
         self.bytes_received += body.len() as u64;
-        let bytes = wire::unpack(&body).map_err(|error| RemoteError::Cut(error.to_string()))?;
-        Ok(Message::decode(&bytes)?)
+        let bytes = wire::unpack(&body).map_err(|error| match error.kind() {
+            io::ErrorKind::UnexpectedEof => RemoteError::Cut(error.to_string()),
+            _ => RemoteError::Foreign(format!("its answer does not unpack: {error}")),
+        })?;
+        Message::decode(&bytes).map_err(|error| match error {
+            ProtocolError::Version { .. } => RemoteError::Version(error.to_string()),
+            error => RemoteError::Invalid(error),
+        })
     }
 
     fn failure(&self, error: ureq::Error, phase: Phase) -> RemoteError {

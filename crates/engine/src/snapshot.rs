@@ -583,10 +583,8 @@ pub(crate) fn held_patch(look: &Look<'_>, workspace: &Workspace, held: &Held) ->
         Reason::Untrusted => {
             let key = look.tx.envelope(&held.revision)?.map(|envelope| envelope.header().author_key.fingerprint());
             let key = key.unwrap_or_default();
-            format!(
-                "{} signed it with another key ({key}); `dm remote trust {} {key}` trusts it",
-                patch.author, patch.author
-            )
+            let word = crate::trust::as_word(&patch.author);
+            format!("{} signed it with another key ({key}); `dm remote trust {word} {key}` trusts it", patch.author)
         }
         Reason::Disputed => "other mains have several of its revisions".to_owned(),
         Reason::NeedsNewer => "it has an op that only a newer dm knows".to_owned(),

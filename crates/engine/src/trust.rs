@@ -28,6 +28,12 @@ impl Trusted {
     }
 }
 
+/// An author's name as a word to be typed.
+pub(crate) fn as_word(author: &str) -> String {
+    let plain = |letter: char| letter.is_alphanumeric() || "-_.@".contains(letter);
+    if author.chars().all(plain) { author.to_owned() } else { format!("\"{}\"", author.replace('"', "\\\"")) }
+}
+
 /// Notes the keys of revisions that arrived: an author's first key is trusted, another one is not until someone says so.
 pub(crate) fn note_keys(
     tx: &mut WriteTx<'_>,

@@ -36,9 +36,11 @@ pub fn router(pool: Pool, require_token: bool) -> Router {
         .route("/api/patches/push", post(push))
         .route("/api/patches/pull", get(pull))
         .route("/api/instance", get(instance))
+        .method_not_allowed_fallback(|| async { Failure::method() })
         .layer(middleware::from_fn_with_state(app.clone(), guard));
     Router::new()
         .route("/healthz", get(health))
+        .method_not_allowed_fallback(|| async { Failure::method() })
         .merge(guarded)
         .fallback(|| async { Failure::nothing_there() })
         .layer(middleware::from_fn(in_time))
@@ -51,12 +53,14 @@ async fn in_time(request: Request, next: Next) -> Response {
     answered.unwrap_or_else(|_| Failure::too_slow().into_response())
 }
 
-/// Asks for the token before the body is read.
+/// Asks for the token, and for how large the body is, before it is read.
 async fn guard(State(app): State<App>, request: Request, next: Next) -> Response {
     let shown = request.headers().get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
     let token = shown.and_then(|shown| shown.strip_prefix("Bearer ")).map(|token| token.trim().to_owned());
     let required = app.require_token;
+    let said = request.headers().get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse::<u64>().ok());
     match app.pool.run(move |engine| engine.access(token.as_deref(), required)).await {
+        Ok(Access::Granted) if said.is_some_and(|said| said > MESSAGE_BYTES_MAX as u64) => too_large().into_response(),
         Ok(Access::Granted) => next.run(request).await,
         Ok(Access::NoToken) => Failure::token("this server asks for a key, and none was shown").into_response(),
         Ok(Access::WrongToken) => Failure::token("the key is none of this server's, or has expired").into_response(),
@@ -78,9 +82,13 @@ async fn instance(State(app): State<App>) -> Result<Json<InstanceSummary>, Failu
     app.pool.run(|engine| engine.instance()).await.map(Json)
 }
 
+fn too_large() -> Failure {
+    Failure::too_large(format!("a body has at most {MESSAGE_BYTES_MAX} bytes"))
+}
+
 fn body_failure(rejection: &BytesRejection) -> Failure {
     if rejection.status() == StatusCode::PAYLOAD_TOO_LARGE {
-        return Failure::too_large(format!("a body has at most {MESSAGE_BYTES_MAX} bytes"));
+        return too_large();
     }
     Failure::request(format!("the body did not arrive whole: {}", rejection.body_text()))
 }
@@ -92,7 +100,7 @@ async fn sync(
 ) -> Result<Response, Failure> {
     let media_type = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
     if media_type != SYNC_MEDIA_TYPE {
-        return Err(Failure::request(format!("the sync door takes bodies of type {SYNC_MEDIA_TYPE}")));
+        return Err(Failure::media_type(format!("the sync door takes bodies of type {SYNC_MEDIA_TYPE}")));
     }
     let body = body.map_err(|rejection| body_failure(&rejection))?;
     let bytes = wire::unpack(&body).map_err(|error| Failure::request(format!("the body does not unpack: {error}")))?;
@@ -110,6 +118,7 @@ async fn push(
 ) -> Result<Json<Received>, Failure> {
     let Json(push) = push.map_err(|rejection| match rejection {
         JsonRejection::BytesRejection(rejection) => body_failure(&rejection),
+        JsonRejection::MissingJsonContentType(_) => Failure::media_type("the push door takes application/json"),
         other => Failure::request(other.body_text()),
     })?;
     let parcel = dto::parcel(push)?;

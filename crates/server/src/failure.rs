@@ -46,6 +46,17 @@ impl Failure {
         Self { status: StatusCode::NOT_FOUND, kind: "not-found", message: "there is nothing at this path".to_owned() }
     }
 
+    /// Something is there, but not for this method.
+    pub fn method() -> Self {
+        let message = "this path does not take that method".to_owned();
+        Self { status: StatusCode::METHOD_NOT_ALLOWED, kind: "method", message }
+    }
+
+    /// A body of a type that the door does not take.
+    pub fn media_type(message: impl Into<String>) -> Self {
+        Self { status: StatusCode::UNSUPPORTED_MEDIA_TYPE, kind: "media-type", message: message.into() }
+    }
+
     /// A request that took too long.
     pub fn too_slow() -> Self {
         let message = "the request took too long and was given up".to_owned();

@@ -11,7 +11,9 @@ mod dto;
 mod failure;
 mod pool;
 
+use std::future::IntoFuture as _;
 use std::net::{SocketAddr, ToSocketAddrs as _};
+use std::time::Duration;
 
 use dm_engine::Engine;
 use tokio::signal::unix::{SignalKind, signal};
@@ -20,6 +22,9 @@ use crate::pool::Pool;
 
 /// Threads that turn requests into answers; the work is done on blocking threads beside them.
 const WORKER_THREADS: usize = 2;
+/// How long requests under way may take to be answered once the server is told to stop: one that never arrives whole must not
+/// keep it. Work on the store is finished in any case.
+const STOP_SECONDS_MAX: u64 = 5;
 
 /// How a store is served.
 #[derive(Debug, Clone)]
@@ -54,12 +59,42 @@ pub enum ServeError {
     Run(#[from] std::io::Error),
 }
 
-/// Serves a store until the process is told to stop (SIGINT, SIGTERM); requests under way are answered first. `ready` hears
-/// the URL once it listens.
+/// Serves a store until the process is told to stop (SIGINT, SIGTERM); requests under way are answered first, as far as that
+/// takes a few seconds only. `ready` hears the URL once it listens.
 ///
 /// # Errors
 /// If it cannot listen there.
 pub fn serve(engine: Engine, config: &ServeConfig, ready: &mut dyn FnMut(&str)) -> Result<(), ServeError> {
+    run(engine, config, ready, || {
+        let (mut interrupt, mut terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
+        Ok(async move {
+            tokio::select! {
+                _ = interrupt.recv() => {}
+                _ = terminate.recv() => {}
+            }
+        })
+    })
+}
+
+/// Serves a store as [`serve`] does, until `stop` is over.
+///
+/// # Errors
+/// If it cannot listen there.
+pub fn serve_until(
+    engine: Engine,
+    config: &ServeConfig,
+    ready: &mut dyn FnMut(&str),
+    stop: impl Future<Output = ()>,
+) -> Result<(), ServeError> {
+    run(engine, config, ready, || Ok(stop))
+}
+
+fn run<S: Future<Output = ()>>(
+    engine: Engine,
+    config: &ServeConfig,
+    ready: &mut dyn FnMut(&str),
+    stop: impl FnOnce() -> std::io::Result<S>,
+) -> Result<(), ServeError> {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(WORKER_THREADS).enable_all().build()?;
     let address = |source| ServeError::Address { listen: config.listen.clone(), source };
     let resolved = config.listen.to_socket_addrs().map_err(address)?.next();
@@ -67,17 +102,22 @@ pub fn serve(engine: Engine, config: &ServeConfig, ready: &mut dyn FnMut(&str)) 
     let app = doors::router(Pool::new(engine), config.require_token);
     runtime.block_on(async {
         // Asked for before anyone is told where to connect, so that no signal after that is missed.
-        let (mut interrupt, mut terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
+        let stop = stop()?;
         let listening = tokio::net::TcpListener::bind(resolved).await;
         let listener = listening.map_err(|source| ServeError::Listen { address: resolved, source })?;
         ready(&format!("http://{}", listener.local_addr()?));
-        let stop = async move {
-            tokio::select! {
-                _ = interrupt.recv() => {}
-                _ = terminate.recv() => {}
-            }
+        let (tell, told) = tokio::sync::oneshot::channel();
+        let serving = axum::serve(listener, app).with_graceful_shutdown(async { drop(told.await) });
+        let overdue = async move {
+            stop.await;
+            // Nobody hears it where the server has ended by itself.
+            let _ = tell.send(());
+            tokio::time::sleep(Duration::from_secs(STOP_SECONDS_MAX)).await;
         };
-        axum::serve(listener, app).with_graceful_shutdown(stop).await?;
+        tokio::select! {
+            served = serving.into_future() => served?,
+            () = overdue => {}
+        }
         Ok(())
     })
 }

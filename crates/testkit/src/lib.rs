@@ -2,7 +2,7 @@
 //! sessions that are run and compared.
 //!
 //! Start reading at [`Sandbox`] (runs `dm` on machines of its own), [`Document`] (a Markdown file with its fenced blocks) and
-//! [`Transcript`] (a document whose `console` blocks are played). What is deliberately absent: any knowledge of the product
+//! [`Transcript`] (a document whose `console` blocks are played); [`Proxy`] is a bad network. What is deliberately absent: any knowledge of the product
 //! besides the name of its program and its environment variables, so no crate of the product is a dependency; sleeping; a
 //! network beyond loopback.
 //!
@@ -13,6 +13,7 @@
 mod document;
 mod expectation;
 mod filters;
+mod proxy;
 mod sandbox;
 mod shell;
 mod transcript;
@@ -20,5 +21,6 @@ mod transcript;
 pub use document::{Block, Case, Document, DocumentError, check_document, documents_in};
 pub use expectation::{lines_match, merge_expected, unified_diff, update_wanted};
 pub use filters::Filters;
+pub use proxy::{Proxy, Way};
 pub use sandbox::{Machine, Ran, Sandbox, Server};
 pub use transcript::{Transcript, check_transcript};
