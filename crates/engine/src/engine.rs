@@ -193,6 +193,14 @@ impl Engine {
         self.system.as_ref()
     }
 
+    /// What the store remembers a folder of files by: its path from where the store is, if it is beside the store, so that both
+    /// can be moved together.
+    pub(crate) fn folder_key(&self, folder: &Path) -> String {
+        let around = fs::canonicalize(&self.folder).ok().and_then(|store| store.parent().map(Path::to_path_buf));
+        let below = around.and_then(|around| Some(Path::new(".").join(folder.strip_prefix(around).ok()?)));
+        below.as_deref().unwrap_or(folder).to_string_lossy().into_owned()
+    }
+
     /// The instance's key.
     pub(crate) fn keypair(&self) -> Result<Keypair, EngineError> {
         let keypair = keys::load(&self.folder)?;

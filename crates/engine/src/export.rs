@@ -94,7 +94,7 @@ impl Transaction<'_> {
     fn remember_bases(&mut self, folder: &Path, module: &str, bases: &[ImportBase]) -> Result<(), EngineError> {
         let folder =
             fs::canonicalize(folder).map_err(|source| EngineError::File { path: folder.to_path_buf(), source })?;
-        let root = folder.to_string_lossy();
+        let root = self.engine.folder_key(&folder);
         let known = self.tx.import_bases(&root)?.into_iter().map(|base| base.location);
         let stale: Vec<Location> = known.filter(|location| module.is_empty() || is_below(location, module)).collect();
         self.tx.remove_import_bases(&root, &stale)?;

@@ -188,7 +188,7 @@ impl Transaction<'_> {
         plan: &Plan,
         heads: &BTreeMap<EntityId, Vec<OpId>>,
     ) -> Result<(), EngineError> {
-        let root = request.sources.root.to_string_lossy();
+        let root = self.engine.folder_key(&request.sources.root);
         let mut bases = Vec::new();
         for base in &plan.bases {
             let mut base = base.clone();

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use dm_collab::view::View;
 use dm_collab::{EntityState, ProjectionRead as _};
 use dm_lang::Entry as ScopeEntry;
-use dm_model::{DefHash, Definition, EntityId, Kind, Location, Register, Value};
+use dm_model::{DefHash, Definition, EntityId, Kind, Location, Reference, Register, Target, Value};
 use dm_store::ReadTx;
 
 use crate::error::EngineError;
@@ -244,9 +244,10 @@ impl<'a> Look<'a> {
         Ok(tests)
     }
 
-    /// What the unresolved names of a definition lead to in this view (SEMANTICS R27).
-    pub(crate) fn bound_by_name(&self, definition: &Definition, at: &Location) -> Result<Vec<EntityId>, EngineError> {
-        let unresolved = |reference: &dm_model::Reference| reference.target == dm_model::Target::Unresolved;
+    /// What the unresolved names of a definition lead to in this view (SEMANTICS R27): references by index, and what they mean
+    /// now.
+    fn unresolved_now(&self, definition: &Definition, at: &Location) -> Result<Vec<(usize, EntityId)>, EngineError> {
+        let unresolved = |reference: &Reference| reference.target == Target::Unresolved;
         if !definition.references.iter().any(unresolved) {
             return Ok(Vec::new());
         }
@@ -254,16 +255,45 @@ impl<'a> Look<'a> {
         let now = dm_lang::resolve_text(&definition.text, at, &dm_lang::Bindings::of_base(definition), &scope);
         scope.check()?;
         let Ok((_, now)) = now else { return Ok(Vec::new()) };
-        let spans: BTreeSet<u32> = definition.references.iter().filter(|r| unresolved(r)).map(|r| r.start).collect();
-        let mut bound: Vec<EntityId> = Vec::new();
-        for reference in now.references.iter().filter(|reference| spans.contains(&reference.start)) {
-            if let dm_model::Target::Entity(entity) = reference.target {
-                bound.push(entity);
+        let mut bound = Vec::new();
+        for (index, stored) in definition.references.iter().enumerate().filter(|(_, stored)| unresolved(stored)) {
+            let again = now.references.iter().find(|again| (again.start, again.form) == (stored.start, stored.form));
+            if let Some(Target::Entity(entity)) = again.map(|again| &again.target) {
+                bound.push((index, *entity));
             }
         }
+        Ok(bound)
+    }
+
+    /// The entities that the unresolved names of a definition lead to in this view.
+    pub(crate) fn bound_by_name(&self, definition: &Definition, at: &Location) -> Result<Vec<EntityId>, EngineError> {
+        let mut bound: Vec<EntityId> =
+            self.unresolved_now(definition, at)?.into_iter().map(|(_, entity)| entity).collect();
         bound.sort_unstable();
         bound.dedup();
         Ok(bound)
+    }
+
+    /// The definitions that lead to some of these entities by an unresolved name, each as it would be with those names settled.
+    pub(crate) fn leading_to(&self, entities: &BTreeSet<EntityId>) -> Result<Vec<(Found, Definition)>, EngineError> {
+        let mut candidates: BTreeSet<EntityId> = self.tx.with_unresolved_names()?.into_iter().collect();
+        candidates.extend(self.touched());
+        let mut leading = Vec::new();
+        for candidate in candidates {
+            let Some(found) = self.found(&candidate)? else { continue };
+            let mut definition = self.definition(&found.content)?;
+            let mut bound = self.unresolved_now(&definition, &found.location)?;
+            bound.retain(|(_, entity)| entities.contains(entity));
+            for (index, entity) in &bound {
+                if let Some(reference) = definition.references.get_mut(*index) {
+                    reference.target = Target::Entity(*entity);
+                }
+            }
+            if !bound.is_empty() {
+                leading.push((found, definition));
+            }
+        }
+        Ok(leading)
     }
 
     /// The rendering of a definition at a location.

@@ -1,5 +1,7 @@
 //! Edits of names: move, delete, deprecate.
 
+use std::collections::BTreeSet;
+
 use dm_collab::ProjectionRead as _;
 use dm_collab::draft::Edit;
 use dm_model::{Deprecation, EntityId, Location, Register, Value};
@@ -23,6 +25,7 @@ impl Transaction<'_> {
             moves.iter().filter(|(found, to)| found.location == *to).map(|(_, to)| to.to_string()).collect();
         moves.retain(|(found, to)| found.location != *to);
         let mut changes = Vec::new();
+        let (mut entities, notes) = self.settle_names_of(at, &moves, &mut changes)?;
         for (found, to) in &moves {
             let kind = self.look(Some(at))?.kind(&found.content)?.map(|kind| kind.as_str().to_owned());
             self.write_name(at, found, Register::Location, Value::Location(Some(to.clone())))?;
@@ -33,10 +36,37 @@ impl Transaction<'_> {
                 kind,
             });
         }
-        let entities: Vec<EntityId> = moves.iter().map(|(found, _)| found.entity).collect();
+        entities.extend(moves.iter().map(|(found, _)| found.entity));
         let mut written = self.written(at, new_patch, &entities, changes)?;
         written.unchanged = staying;
+        written.notes = notes;
         Ok(written)
+    }
+
+    /// Names that meant nothing when they were saved, and lead to what moves by now, are settled first: after the move they
+    /// would lead nowhere (SEMANTICS R27).
+    fn settle_names_of(
+        &mut self,
+        at: usize,
+        moves: &[(Found, Location)],
+        changes: &mut Vec<Change>,
+    ) -> Result<(Vec<EntityId>, Vec<String>), EngineError> {
+        let moving: BTreeSet<EntityId> = moves.iter().map(|(found, _)| found.entity).collect();
+        let leading = self.look(Some(at))?.leading_to(&moving)?;
+        let mut entities = Vec::new();
+        let mut notes = Vec::new();
+        for (found, definition) in leading {
+            changes.push(Change {
+                change: "edit".to_owned(),
+                location: found.location.to_string(),
+                from: None,
+                kind: Some(definition.kind.as_str().to_owned()),
+            });
+            notes.push(format!("`{}` led there by name only; it refers to it now", found.location));
+            self.update(at, &found, &definition, None)?;
+            entities.push(found.entity);
+        }
+        Ok((entities, notes))
     }
 
     /// A place is free for a move if nothing stands there that does not move away with it.
@@ -103,6 +133,9 @@ impl Transaction<'_> {
                 if dependent != found.entity {
                     notes.push(format!("still used by {}", look.last_location(&dependent)?));
                 }
+            }
+            for (leading, _) in look.leading_to(&BTreeSet::from([found.entity]))? {
+                notes.push(format!("still used by {}, by name only", leading.location));
             }
         }
         let change = self.change_of(at, "delete", &found)?;

@@ -240,7 +240,13 @@ impl<'e> Snapshot<'e> {
     pub fn dependents(&self, name: &str) -> Result<Vec<Entry>, EngineError> {
         let look = self.look()?;
         let found = look.find(name)?;
-        let users = look.view.dependents(&found.entity)?;
+        let mut users = look.view.dependents(&found.entity)?;
+        // Who leads there by a name that meant nothing when it was saved counts too.
+        for (leading, _) in look.leading_to(&BTreeSet::from([found.entity]))? {
+            if !users.contains(&leading.entity) {
+                users.push(leading.entity);
+            }
+        }
         self.entries(&look, users)
     }
 

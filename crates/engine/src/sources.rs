@@ -127,7 +127,9 @@ impl Sources {
 fn take(file: &Path, all: bool, sources: &mut Sources, texts: &mut Vec<SourceText>) -> Result<(), EngineError> {
     let below = file.strip_prefix(&sources.root).unwrap_or(file).to_string_lossy().replace('\\', "/");
     let mut skip = |reason: &str| sources.skipped.push(SkippedFile { path: below.clone(), reason: reason.to_owned() });
-    if below.contains('_') && !all {
+    // What an export wrote is taken whatever its name.
+    let exported = sources.bases.iter().any(|base| base.file == below);
+    if below.contains('_') && !all && !exported {
         skip("`_` in its path; --all takes it");
         return Ok(());
     }

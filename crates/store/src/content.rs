@@ -123,6 +123,23 @@ impl ReadTx<'_> {
         self.unpack(&row.ok_or_else(|| self.damaged(format!("table content has no row {local}")))?)
     }
 
+    /// The entities live in the own main whose definition has a name that meant nothing when it was saved, ascending.
+    ///
+    /// # Errors
+    /// The disk.
+    pub fn with_unresolved_names(&self) -> Result<Vec<EntityId>, StoreError> {
+        let sql =
+            "SELECT e.hash, c.refs FROM name n JOIN entity e ON e.id = n.entity JOIN content c ON c.id = e.content";
+        let rows = self.rows(sql, [], |row| {
+            let unresolved = has_unresolved(row.get_ref(1)?.as_blob().unwrap_or_default());
+            Ok(if unresolved { Some(EntityId::from_bytes(row.get(0)?)) } else { None })
+        })?;
+        let mut entities: Vec<EntityId> = rows.into_iter().flatten().collect();
+        entities.sort_unstable();
+        entities.dedup();
+        Ok(entities)
+    }
+
     fn unpack(&self, row: &Stored) -> Result<Definition, StoreError> {
         let wrong = |what: String| self.damaged(format!("definition {}: {what}", row.hash));
         let kind = Kind::from_tag(row.kind).ok_or_else(|| wrong(format!("kind {}", row.kind)))?;
@@ -277,6 +294,11 @@ fn unpack_all(packed: &[u8]) -> Result<Vec<Packed>, dm_model::DecodeError> {
         references.push(Packed { start, length, form, target });
     }
     Ok(references)
+}
+
+fn has_unresolved(packed: &[u8]) -> bool {
+    let is_unresolved = |reference: &Packed| matches!(reference.target, PackedTarget::Other(Target::Unresolved));
+    unpack_all(packed).is_ok_and(|references| references.iter().any(is_unresolved))
 }
 
 /// Why packed references do not unpack.

@@ -148,6 +148,16 @@ impl Machine {
         Self { folder, ..self.clone() }
     }
 
+    /// Another machine of the same sandbox, with the same environment variables.
+    ///
+    /// # Panics
+    /// If its folders cannot be made.
+    #[must_use]
+    pub fn beside(&self, name: &str) -> Self {
+        let sandbox = Sandbox { shared: Arc::clone(&self.shared) };
+        Self { variables: self.variables.clone(), ..sandbox.machine(name) }
+    }
+
     /// The same machine with an environment variable set.
     #[must_use]
     pub fn with_env(&self, name: impl Into<String>, value: impl Into<String>) -> Self {

@@ -9,5 +9,6 @@
 
 mod bad_input;
 mod docs;
+mod real_tree;
 mod support;
 mod verbs;

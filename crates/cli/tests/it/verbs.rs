@@ -116,12 +116,14 @@ fn run(machine: &Machine, case: &Case, more: &[&str]) -> Ran {
     machine.dm(&args)
 }
 
-fn prepare(case: &Case) -> Stage {
-    let stage = stage();
+/// A copy of the stage with what a case needs besides.
+fn prepare(stage: &Stage, case: &Case) -> Machine {
+    let copy = stage.machine.beside(&case.verb.replace(' ', "-"));
+    copy.copy_folder(stage.machine.folder(), ".");
     for need in case.needs {
-        stage.machine.dm(need).succeeds();
+        copy.dm(need).succeeds();
     }
-    stage
+    copy
 }
 
 /// The verbs that the program says it has, with the section about each.
@@ -153,8 +155,9 @@ fn every_verb_that_writes_has_a_dry_run() {
 
 #[test]
 fn a_dry_run_writes_nothing() {
+    let stage = stage();
     for case in &WRITING {
-        let Stage { machine, _server } = prepare(case);
+        let machine = prepare(&stage, case);
         let before = everything(&machine);
         run(&machine, case, &["--dry-run"]).succeeds();
         assert_eq!(everything(&machine), before, "dm {} --dry-run", case.verb);
@@ -281,17 +284,18 @@ fn row(line: &str) -> Option<Vec<String>> {
 #[test]
 fn what_is_printed_as_json_has_the_documented_shape() {
     let shapes = Shapes::read();
-    let Stage { machine, _server } = stage();
+    let stage = stage();
+    let machine = &stage.machine;
     let silent: BTreeSet<&str> = SILENT.into();
     let wanted: BTreeSet<String> = manual().into_keys().filter(|verb| !silent.contains(verb.as_str())).collect();
     assert_eq!(shapes.verbs.keys().cloned().collect::<BTreeSet<_>>(), wanted, "verbs with a documented shape");
     for case in &READING {
-        let printed = json(&run(&machine, case, &["--json"]));
+        let printed = json(&run(machine, case, &["--json"]));
         assert!(printed.as_array().is_none_or(|list| !list.is_empty()), "dm {}: nothing to check", case.verb);
         shapes.check(&printed, &shapes.verbs[case.verb], case.verb);
     }
     for case in &WRITING {
-        let Stage { machine, _server } = prepare(case);
+        let machine = prepare(&stage, case);
         let printed = json(&run(&machine, case, &["--json"]));
         shapes.check(&printed, &shapes.verbs[case.verb], case.verb);
     }

@@ -84,7 +84,7 @@ struct Planner<'a> {
 impl Transaction<'_> {
     pub(super) fn plan_import(&self, request: &ImportRequest<'_>) -> Result<Plan, EngineError> {
         let look = self.look(None)?;
-        let root = request.sources.root.to_string_lossy();
+        let root = self.engine.folder_key(&request.sources.root);
         let mut bases: BTreeMap<Location, ImportBase> =
             self.tx.import_bases(&root)?.into_iter().map(|base| (base.location.clone(), base)).collect();
         take_base_file(&look, &request.sources.bases, &mut bases)?;
@@ -170,8 +170,10 @@ impl<'a> Planner<'a> {
     fn run(&mut self, sources: &[Cow<'_, Source>]) -> Result<(), EngineError> {
         let declared: BTreeSet<&Location> =
             sources.iter().flat_map(|source| &source.declarations).map(|declaration| &declaration.location).collect();
-        let missing: Vec<ImportBase> =
-            self.bases.values().filter(|base| !declared.contains(&base.location)).cloned().collect();
+        // What was not looked at this time is not gone.
+        let skipped: BTreeSet<&str> = self.request.sources.skipped.iter().map(|file| file.path.as_str()).collect();
+        let is_gone = |base: &&ImportBase| !declared.contains(&base.location) && !skipped.contains(base.file.as_str());
+        let missing: Vec<ImportBase> = self.bases.values().filter(is_gone).cloned().collect();
         let mut met: Vec<Vec<Option<Met>>> = Vec::new();
         for source in sources {
             met.push(self.meet(source)?);

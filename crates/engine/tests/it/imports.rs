@@ -172,6 +172,17 @@ fn an_export_that_fell_behind_is_in_conflict_with_what_came() {
 }
 
 #[test]
+fn a_store_and_its_folder_can_be_moved_together() {
+    let desk = Desk::with(CODE);
+    desk.write("store/src/shop.dark", CODE);
+    desk.import("work", "store/src", |request| request.intent = None).unwrap();
+    let desk = desk.moved();
+    edit_file(&desk, "store/src/shop.dark", "4000L", "5000L");
+    let report = desk.import("work", "store/src", |_| ()).unwrap();
+    assert_eq!(changes(&report), [("edit", 1)]);
+}
+
+#[test]
 fn without_a_base_nothing_is_guessed() {
     let desk = Desk::with(CODE);
     desk.write("foreign/shop.dark", &CODE.replace("4000L", "6000L"));
@@ -212,4 +223,27 @@ fn a_file_with_windows_line_ends_is_the_same_code() {
     desk.write("src/begin.dark", &CODE.replace('\n', "\r\n"));
     let report = desk.import("work", "src", |request| request.intent = None).unwrap();
     assert_eq!((report.unchanged, changes(&report)), (3, vec![]));
+}
+
+#[test]
+fn a_file_that_is_skipped_is_not_gone() {
+    let desk = Desk::with(CODE);
+    desk.write("src/old_code.dark", "module Acme.Old_Code\n\nval old = 1L\n");
+    let sources = dm_engine::read_sources(&desk.path("src"), true).unwrap();
+    let mut tx = desk.engine.begin(&session("work"), false).unwrap();
+    let request = dm_engine::ImportRequest {
+        sources: &sources,
+        intent: Some("All".to_owned()),
+        single: false,
+        draft: false,
+        prune: false,
+        overwrite: false,
+    };
+    tx.import(&request).unwrap();
+    tx.commit().unwrap();
+    let report = desk.import("work", "src", |request| request.prune = true).unwrap();
+    assert_eq!((report.skipped.len(), report.gone.len(), changes(&report)), (1, 0, vec![]));
+    export(&desk, "out");
+    let report = desk.import("work", "out", |request| request.prune = true).unwrap();
+    assert_eq!((report.skipped.len(), report.unchanged, changes(&report)), (0, 4, vec![]), "an export is taken whole");
 }

@@ -4,5 +4,6 @@
 
 mod edits;
 mod imports;
+mod names;
 mod sessions;
 mod support;

@@ -35,6 +35,17 @@ impl Desk {
         Self { folder, engine }
     }
 
+    /// The same in another folder.
+    pub fn moved(self) -> Self {
+        let Self { folder, engine } = self;
+        let mut options = engine.options();
+        drop(engine);
+        let new = tempfile::tempdir().unwrap();
+        std::fs::rename(folder.path().join("store"), new.path().join("store")).unwrap();
+        options.folder = new.path().join("store");
+        Self { folder: new, engine: Engine::open(options).unwrap() }
+    }
+
     /// A store with a module in main, and a second session `other`.
     pub fn with(text: &str) -> Self {
         let desk = Self::new();
