@@ -14,14 +14,19 @@ use crate::error::EngineError;
 
 /// Name of the base file in the folder.
 pub const BASE_FILE: &str = ".dm-base";
-/// Its first line: what it is, and the version of its format.
-const FIRST_LINE: &str = "darkmatter export base 1";
+/// Version of its format.
+const BASE_VERSION: u32 = 1;
 /// Most bytes of it: some 200,000 definitions.
 const BASE_BYTES_MAX: u64 = 64 << 20;
 
+/// Its first line: what it is, and the version of its format.
+fn first_line() -> String {
+    format!("darkmatter export base {BASE_VERSION}")
+}
+
 /// The text of a base file.
 pub(crate) fn print(bases: &[ImportBase]) -> String {
-    let mut text = format!("{FIRST_LINE}\n");
+    let mut text = format!("{}\n", first_line());
     for base in bases {
         let heads: Vec<String> = base.heads.iter().map(ToString::to_string).collect();
         // Writing to a string never fails.
@@ -52,7 +57,7 @@ pub(crate) fn read(folder: &Path) -> Result<Vec<ImportBase>, EngineError> {
 
 fn parse(text: &str) -> Result<Vec<ImportBase>, &'static str> {
     let mut lines = text.lines();
-    if lines.next() != Some(FIRST_LINE) {
+    if lines.next() != Some(first_line().as_str()) {
         return Err("its first line is not that of this version");
     }
     lines.map(|line| parse_line(line).ok_or("a line of it is damaged")).collect()
@@ -109,7 +114,7 @@ mod tests {
             assert_eq!(parse(text), Err("its first line is not that of this version"), "{text:?}");
         }
         for line in ["", "A.b", "A.b\t00", "A.b\tx\ty\tz\tf"] {
-            assert_eq!(parse(&format!("{FIRST_LINE}\n{line}\n")), Err("a line of it is damaged"), "{line:?}");
+            assert_eq!(parse(&format!("{}\n{line}\n", first_line())), Err("a line of it is damaged"), "{line:?}");
         }
         let more = print(&[sample()]).replace("shop.dark", "shop.dark\tmore");
         assert_eq!(parse(&more), Err("a line of it is damaged"));

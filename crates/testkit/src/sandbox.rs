@@ -89,13 +89,13 @@ impl Sandbox {
         Self { shared: Arc::new(Shared { folder, root, program, seed, commands_started: AtomicU64::new(0) }) }
     }
 
-    /// The machine of that name, made at its first mention, in its folder `work`.
+    /// The machine of that name, made at its first mention, in its folder `code`.
     ///
     /// # Panics
     /// If its folders cannot be made.
     #[must_use]
     pub fn machine(&self, name: &str) -> Machine {
-        let folder = self.shared.root.join(name).join("work");
+        let folder = self.shared.root.join(name).join("code");
         fs::create_dir_all(&folder).unwrap_or_else(|error| panic!("{}: {error}", folder.display()));
         Machine { shared: Arc::clone(&self.shared), name: name.to_owned(), folder, variables: Vec::new() }
     }

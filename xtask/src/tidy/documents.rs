@@ -31,12 +31,20 @@ struct Format {
 }
 
 /// Each format with a version. A new version needs a page that says so.
-const FORMATS: [Format; 1] = [Format {
-    source: "crates/store/src/schema.rs",
-    constant: "SCHEMA_VERSION: u32 = ",
-    page: "docs/formats/store.md",
-    word: "schema",
-}];
+const FORMATS: [Format; 2] = [
+    Format {
+        source: "crates/store/src/schema.rs",
+        constant: "SCHEMA_VERSION: u32 = ",
+        page: "docs/formats/store.md",
+        word: "schema",
+    },
+    Format {
+        source: "crates/engine/src/base.rs",
+        constant: "BASE_VERSION: u32 = ",
+        page: "docs/formats/export-base.md",
+        word: "base",
+    },
+];
 
 /// The targets of a document's links, with their lines. Fenced blocks and code within lines are left out.
 fn links_of(file: &File) -> Vec<(usize, String)> {
@@ -175,9 +183,12 @@ mod tests {
     fn a_format_without_its_page_is_found() {
         let code = ("crates/store/src/schema.rs", "pub const SCHEMA_VERSION: u32 = 2;\n");
         let page = |text| ("docs/formats/store.md", text);
-        complains(formats, &files(&[code, page("# Store\n\nFormat version: schema 2.\n")]), &[]);
-        complains(formats, &files(&[code, page("Format version: schema 1.\n")]), &["schema 2"]);
-        complains(formats, &files(&[code]), &["docs/formats/store.md"]);
-        complains(formats, &files(&[]), &["schema.rs is missing"]);
+        let other = ("crates/engine/src/base.rs", "const BASE_VERSION: u32 = 1;\n");
+        let its_page = ("docs/formats/export-base.md", "Format version: base 1.\n");
+        let with = |more: &[(&'static str, &'static str)]| files(&[&[other, its_page], more].concat());
+        complains(formats, &with(&[code, page("# Store\n\nFormat version: schema 2.\n")]), &[]);
+        complains(formats, &with(&[code, page("Format version: schema 1.\n")]), &["schema 2"]);
+        complains(formats, &with(&[code]), &["docs/formats/store.md"]);
+        complains(formats, &with(&[]), &["schema.rs is missing"]);
     }
 }

@@ -42,9 +42,9 @@ fn a_store_is_found_from_below_and_by_name() {
     below.dm(&["show", "four"]).succeeds();
     let elsewhere = machine.at("..");
     elsewhere.dm(&["show", "four"]).exits(3);
-    elsewhere.dm(&["show", "four", "--store", "work"]).succeeds();
-    elsewhere.dm(&["show", "four", "--store", "work/.darkmatter"]).succeeds();
-    elsewhere.with_env("DM_STORE", "work").dm(&["show", "four"]).succeeds();
+    elsewhere.dm(&["show", "four", "--store", "code"]).succeeds();
+    elsewhere.dm(&["show", "four", "--store", "code/.darkmatter"]).succeeds();
+    elsewhere.with_env("DM_STORE", "code").dm(&["show", "four"]).succeeds();
 }
 
 #[test]

@@ -77,5 +77,5 @@ fn filters_hide_what_differs() {
     let sandbox = sandbox();
     let laptop = sandbox.machine("laptop");
     let shown = sandbox.filters().apply(&laptop.dm(&["where"]).stdout);
-    assert_eq!(shown, "[ROOT]/laptop/work\n");
+    assert_eq!(shown, "[ROOT]/laptop/code\n");
 }

@@ -19,8 +19,8 @@ fn check_holds(text: &str) {
 fn a_story_of_two_machines_holds() {
     check_holds(
         "# Story\n\n```console laptop\n$ dm say hello 'wide world'\nhello wide world\n$ cd shop\ncd: shop: no such folder\n[exit 1]\n\
-         $ mkdir shop\n$ cd shop\n$ dm where\n~/work/shop\n```\nBen:\n```console desktop\n$ dm where\n~/work\n```\nAda again, where she was:\n\
-         ```console laptop\n$ dm where\n~/work/shop\n```\n",
+         $ mkdir shop\n$ cd shop\n$ dm where\n~/code/shop\n```\nBen:\n```console desktop\n$ dm where\n~/code\n```\nAda again, where she was:\n\
+         ```console laptop\n$ dm where\n~/code/shop\n```\n",
     );
 }
 
