@@ -81,6 +81,16 @@ pub enum Command {
     Deprecate(DeprecateArgs),
     /// Take a deprecation back
     Undeprecate(NameWrite),
+    /// Take back the last command of this session
+    Undo(UndoArgs),
+    /// Do again what was undone last
+    Redo {
+        /// Say what would be done, do nothing
+        #[arg(long)]
+        dry_run: bool,
+    },
+    /// List the commands that wrote here, or show one
+    Ops(OpsArgs),
     /// Show session, patches, what waits and what is held
     Status(StatusArgs),
     /// Show what changed, definition by definition
@@ -369,6 +379,37 @@ pub struct DeprecateArgs {
     pub replacement: Option<String>,
     #[command(flatten)]
     pub writing: Writing,
+}
+
+#[derive(Debug, Args)]
+pub struct UndoArgs {
+    /// A command by its number in `dm ops`; else the last one
+    pub command: Option<String>,
+    /// Say what would be taken back, write nothing
+    #[arg(long)]
+    pub dry_run: bool,
+}
+
+#[derive(Debug, Args)]
+#[command(args_conflicts_with_subcommands = true)]
+pub struct OpsArgs {
+    /// Those of all sessions
+    #[arg(long)]
+    pub all: bool,
+    /// At most so many
+    #[arg(long, short = 'n', default_value_t = 30, value_name = "COUNT")]
+    pub limit: usize,
+    #[command(subcommand)]
+    pub command: Option<OpsCommand>,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum OpsCommand {
+    /// Show a command: what it wrote
+    Show {
+        /// By its number
+        command: String,
+    },
 }
 
 #[derive(Debug, Args)]

@@ -11,6 +11,7 @@ mod patch;
 mod read;
 mod serve;
 mod session;
+mod undo;
 mod write;
 
 use std::process::ExitCode;
@@ -42,6 +43,9 @@ pub fn run(cli: Cli) -> Result<ExitCode, Failure> {
         Command::Rm(args) => write::rm(context, &args),
         Command::Deprecate(args) => write::deprecate(context, &args),
         Command::Undeprecate(args) => write::undeprecate(context, &args),
+        Command::Undo(args) => undo::undo(context, &args),
+        Command::Redo { dry_run } => undo::redo(context, dry_run),
+        Command::Ops(args) => undo::ops(context, &args),
         Command::Status(args) => read::status(context, &args),
         Command::Diff(args) => read::diff(context, &args),
         Command::Log(args) => read::log(context, &args),

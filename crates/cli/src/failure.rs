@@ -252,6 +252,15 @@ fn named_failure(message: String, error: EngineError) -> Failure {
         EngineError::NoSuchRemote { known, .. } => {
             Failure::usage(message).hint(format!("there are: {}", known.join(", ")))
         }
+        EngineError::NothingToUndo(_) => Failure::refused(message).hint("`dm ops --all` lists what all sessions did"),
+        EngineError::NoSuchCommand(_) => Failure::usage(message).hint("`dm ops` lists them with their numbers"),
+        EngineError::CannotUndo { .. } => Failure::refused(message).hint("`dm ops` lists what can be undone"),
+        EngineError::ChangedSince { what, .. } => {
+            Failure::refused(format!("{message}:")).with_details(listed(&what)).hint("undo what came after it first")
+        }
+        EngineError::NeededByOthers(patches) => Failure::refused(format!("{message}:"))
+            .with_details(listed(&patches))
+            .hint("take those out first, or write a patch that turns the change back"),
         EngineError::Remote { source, .. } => remote_failure(message, &source),
         EngineError::RemoteExists(_) => Failure::refused(message).hint("`dm remote remove NAME` forgets it"),
         EngineError::NoAuthor => {

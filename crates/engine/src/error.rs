@@ -233,6 +233,31 @@ pub enum EngineError {
     /// Another instance that does not keep to the protocol.
     #[error(transparent)]
     Peer(ProtocolError),
+    /// No command of this session is left to undo or redo.
+    #[error("there is nothing to {0} in this session")]
+    NothingToUndo(&'static str),
+    /// No command of that number that this session can undo.
+    #[error("there is no command `{0}` that this session can undo")]
+    NoSuchCommand(String),
+    /// A command that cannot be undone.
+    #[error("`{verb}` cannot be undone: {words}")]
+    CannotUndo {
+        /// Its verb.
+        verb: String,
+        /// What it did.
+        words: String,
+    },
+    /// What a command wrote was written again since.
+    #[error("what `{verb}` wrote has changed since")]
+    ChangedSince {
+        /// Its verb.
+        verb: String,
+        /// What changed.
+        what: Vec<String>,
+    },
+    /// Patches in main need what would be taken out of it.
+    #[error("{} patches in main need what would be taken out of it", .0.len())]
+    NeededByOthers(Vec<String>),
     /// A cursor that this store did not give out.
     #[error("`{0}` is no cursor of this server")]
     ForeignCursor(String),

@@ -47,6 +47,7 @@ impl Transaction<'_> {
         if !selection.apply.is_empty() {
             let fact = apply_fact(&*self.tx, &selection.apply, String::new())?;
             made = self.append(vec![Body::Apply(fact)])?;
+            self.tell("serve", format!("applied {} that came in", counted(selection.apply.len(), "patch")));
         }
         Ok((selection, made))
     }
@@ -259,6 +260,10 @@ impl Exchange<'_> {
         }
         let (received, made) = tx.settle_received(&self.arrived.ids, std::mem::take(&mut self.arrived.new_keys))?;
         self.received = received;
+        if !made.is_empty() {
+            let applied = counted(self.received.applied.len(), "patch");
+            tx.tell("pull", format!("applied {applied} from {}", self.remote.name));
+        }
         tx.commit()?;
         Ok(if self.dry_run { Vec::new() } else { made })
     }
@@ -272,6 +277,10 @@ impl Exchange<'_> {
         self.noted = note_known(&mut tx, &self.remote, &self.machine, self.noted)?;
         self.remote.last_sync = Some(self.engine.system().now());
         tx.tx.put_remote(&self.remote)?;
+        let sent = self.machine.outcome().sent.len();
+        if sent > 0 {
+            tx.tell_final("push", format!("sent {} to {}", counted(sent, "envelope"), self.remote.name));
+        }
         tx.commit()
     }
 
@@ -297,6 +306,12 @@ impl Exchange<'_> {
             view_fingerprint: dm_collab::ProjectionRead::view_fingerprint(&snapshot.tx)?.short(),
         })
     }
+}
+
+/// `1 patch`, `2 patches`.
+fn counted(count: usize, noun: &str) -> String {
+    let plural = if noun.ends_with("ch") { "es" } else { "s" };
+    if count == 1 { format!("1 {noun}") } else { format!("{count} {noun}{plural}") }
 }
 
 fn note_known(

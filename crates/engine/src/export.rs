@@ -87,6 +87,7 @@ impl Transaction<'_> {
             write(&request.folder.join(BASE_FILE), &base::print(&all))?;
         }
         self.remember_bases(&request.folder, module, &bases)?;
+        self.tell_final("export", request.folder.display().to_string());
         Ok(report)
     }
 

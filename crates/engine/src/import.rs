@@ -68,6 +68,10 @@ impl Transaction<'_> {
             }
         }
         self.keep_bases(request, &plan, &heads)?;
+        let changes: Vec<String> =
+            report.changes.iter().map(|count| format!("{} {}", count.count, count.change)).collect();
+        let changes = if changes.is_empty() { "nothing new".to_owned() } else { changes.join(", ") };
+        self.tell("import", format!("{}: {changes}", request.sources.root.display()));
         Ok(report)
     }
 
@@ -111,6 +115,7 @@ impl Transaction<'_> {
         }
         let fact = dm_collab::patch::apply_fact(&*self.tx, &members, String::new())?;
         envelopes.push(Arc::new(Envelope::seal(Space::PUBLIC, &keys, now, Body::Apply(fact))));
+        self.appended.extend(envelopes.iter().map(|envelope| envelope.id()));
         self.tx.append(&Arrival { envelopes, definitions: contents })?;
         self.workspace.session.patches.extend(members.iter().map(|(patch, _)| *patch));
         self.save_session()?;

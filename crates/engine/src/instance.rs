@@ -64,6 +64,7 @@ impl Transaction<'_> {
             last_sync: None,
         };
         self.tx.put_remote(&remote)?;
+        self.tell("remote add", format!("{name} {url}"));
         remote_summary(&self.tx, &remote)
     }
 
@@ -75,6 +76,7 @@ impl Transaction<'_> {
         let remote = remote_named(&self.tx, Some(name))?;
         let summary = remote_summary(&self.tx, &remote)?;
         self.tx.remove_remote(name)?;
+        self.tell("remote remove", format!("{name} {}", remote.url));
         Ok(summary)
     }
 
@@ -90,7 +92,9 @@ impl Transaction<'_> {
             return Err(EngineError::NoSuchKey { author: author.to_owned(), key: key.to_owned() });
         };
         self.tx.put_key(&AuthorKeyRecord { state: KeyState::Trusted, ..(*record).clone() })?;
-        Ok(self.settle_received(&[], Vec::new())?.0)
+        let received = self.settle_received(&[], Vec::new())?.0;
+        self.tell_final("remote trust", format!("the key {} of {author}", record.key.fingerprint()));
+        Ok(received)
     }
 
     /// Makes a key that whoever exchanges with this store must show. From the first one on, everyone must.
@@ -113,6 +117,7 @@ impl Transaction<'_> {
             created_at: now,
             expires_at: None,
         })?;
+        self.tell_final("token create", name);
         Ok(TokenReport { name: name.to_owned(), token, replaces, dry_run: self.dry_run })
     }
 
@@ -128,6 +133,7 @@ impl Transaction<'_> {
             return Err(EngineError::NoAuthor);
         }
         self.tx.put_setting(key, Some(value.trim()))?;
+        self.tell("config set", format!("{key} = {}", value.trim()));
         Ok(Setting { key: key.to_owned(), value: value.trim().to_owned(), source: "store".to_owned() })
     }
 }

@@ -32,6 +32,7 @@ mod sources;
 mod system;
 pub mod transaction;
 mod trust;
+mod undo;
 pub mod wire;
 mod workspace;
 

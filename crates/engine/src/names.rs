@@ -234,6 +234,22 @@ impl Transaction<'_> {
         }
     }
 
+    /// What a command that wrote these changes is called.
+    fn tell_changes(&mut self, changes: &[Change]) {
+        let Some(first) = changes.first() else { return };
+        let verb = match first.change.as_str() {
+            "move" => "mv",
+            "delete" => "rm",
+            "deprecate" => "deprecate",
+            "undeprecate" => "undeprecate",
+            "resolve" => "conflicts resolve",
+            _ => "add",
+        };
+        let more = if changes.len() > 1 { format!(" and {} more", changes.len() - 1) } else { String::new() };
+        let from = first.from.as_ref().map(|from| format!("{from} -> ")).unwrap_or_default();
+        self.tell(verb, format!("{} {from}{}{more}", first.change, first.location));
+    }
+
     /// Saves the rows and says what was written.
     pub(crate) fn written(
         &mut self,
@@ -249,6 +265,7 @@ impl Transaction<'_> {
         } else {
             if !changes.is_empty() {
                 self.save_rows(at, entities)?;
+                self.tell_changes(&changes);
             }
             let patch = self.patch_at(at)?;
             let look = self.look(None)?;

@@ -170,7 +170,9 @@ impl Transaction<'_> {
         }
         self.workspace.session.focused = Some(id);
         self.save_session()?;
-        self.summary_of(&id)
+        let summary = self.summary_of(&id)?;
+        self.tell("patch focus", format!("{} {}", summary.short, summary.intent));
+        Ok(summary)
     }
 
     /// Freezes a draft as a signed revision.
@@ -180,7 +182,9 @@ impl Transaction<'_> {
     pub fn ready(&mut self, prefix: Option<&str>) -> Result<PatchSummary, EngineError> {
         let id = find_or_focused(&self.tx, &self.workspace, prefix)?;
         self.make_ready(&id)?;
-        self.summary_of(&id)
+        let summary = self.summary_of(&id)?;
+        self.tell("patch ready", format!("{} {}", summary.short, summary.intent));
+        Ok(summary)
     }
 
     fn make_ready(&mut self, id: &PatchId) -> Result<RevisionId, EngineError> {
@@ -246,7 +250,9 @@ impl Transaction<'_> {
         let Some(body) = patch::revision_body(&*self.tx, &revision)? else { return Err(wrong("ready")) };
         self.append(vec![Body::Withdraw(Withdraw { patch: id, revision })])?;
         self.reopen_draft(&id, &body)?;
-        self.summary_of(&id)
+        let summary = self.summary_of(&id)?;
+        self.tell("patch draft", format!("{} {}", summary.short, summary.intent));
+        Ok(summary)
     }
 
     /// Makes rows of a revision's ops again, at the patch's place in the session.
@@ -376,6 +382,10 @@ impl Transaction<'_> {
         for (patch, _) in members {
             applied.push(summary(&look, &self.workspace, patch)?);
         }
+        drop(look);
+        let intent = applied.last().map(|patch: &PatchSummary| patch.intent.clone()).unwrap_or_default();
+        let others = if applied.len() > 1 { format!(" and {} with it", applied.len() - 1) } else { String::new() };
+        self.tell("patch apply", format!("{intent}{others}"));
         Ok(ApplyReport {
             dry_run: self.dry_run,
             applied,
@@ -386,7 +396,7 @@ impl Transaction<'_> {
         })
     }
 
-    fn conflicts_error(&self, id: &PatchId, conflicts: &[Conflict]) -> Result<EngineError, EngineError> {
+    pub(crate) fn conflicts_error(&self, id: &PatchId, conflicts: &[Conflict]) -> Result<EngineError, EngineError> {
         let look = self.look(None)?;
         let mut words = Vec::new();
         for conflict in conflicts {

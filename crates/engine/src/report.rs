@@ -500,6 +500,51 @@ pub struct ExchangeReport {
     pub view_fingerprint: String,
 }
 
+/// A command that wrote to this store.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct CommandEntry {
+    /// Its number here.
+    pub number: u64,
+    /// When.
+    pub at: i64,
+    /// The session that it was given in, by name.
+    pub session: String,
+    /// Its verb.
+    pub verb: String,
+    /// What it did, in words.
+    pub words: String,
+    /// `done`, `undone`, `undo`, `redo`, or `final` for one that cannot be undone.
+    pub state: String,
+    /// The number of the command that an undo or redo is about.
+    pub about: Option<u64>,
+}
+
+/// A command, shown.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct CommandShown {
+    /// The command.
+    pub entry: CommandEntry,
+    /// What it added to the log, in words.
+    pub facts: Vec<String>,
+    /// The private rows that it changed, in words.
+    pub rows: Vec<String>,
+}
+
+/// What an undo or redo did, or would do.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct UndoReport {
+    /// Whether nothing was written.
+    pub dry_run: bool,
+    /// The command that it is about.
+    pub command: CommandEntry,
+    /// What it wrote, in words.
+    pub wrote: Vec<String>,
+    /// What people should know besides.
+    pub notes: Vec<String>,
+    /// The fingerprint of main's view afterwards.
+    pub view_fingerprint: String,
+}
+
 /// An instance, to others.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct InstanceSummary {

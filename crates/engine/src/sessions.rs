@@ -27,6 +27,7 @@ impl Transaction<'_> {
         let session = new_session(name, intent, &author, self.engine.system())?;
         self.tx.put_session(&session)?;
         self.tx.set_current_session(Some(&session.id))?;
+        self.tell("session new", name);
         let look = self.look(None)?;
         session_summary(&look, &self.workspace, &session, true)
     }
@@ -38,6 +39,7 @@ impl Transaction<'_> {
     pub fn session_switch(&mut self, name: &str) -> Result<SessionSummary, EngineError> {
         let session = session_named(&self.tx, name)?;
         self.tx.set_current_session(Some(&session.id))?;
+        self.tell("session switch", session.name.clone());
         let look = self.look(None)?;
         session_summary(&look, &self.workspace, &session, true)
     }

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use dm_collab::view::{Layer, SessionLayers, View};
-use dm_model::{Body, Envelope, Op, OpId, PatchId, Space};
-use dm_store::{Arrival, DraftHeader, WriteTx};
+use dm_model::{Body, Envelope, EnvelopeId, Op, OpId, PatchId, Space};
+use dm_store::{Arrival, DraftHeader, NewCommand, WriteTx};
 
 use crate::engine::Engine;
 use crate::error::EngineError;
@@ -12,6 +12,7 @@ use crate::look::Look;
 use crate::patches;
 use crate::report::PatchSummary;
 use crate::system::new_patch_id;
+use crate::undo::Told;
 use crate::workspace::Workspace;
 
 /// A write that nobody sees before it is committed. Dropped, it never was.
@@ -21,23 +22,41 @@ pub struct Transaction<'e> {
     pub(crate) tx: WriteTx<'e>,
     pub(crate) workspace: Workspace,
     pub(crate) dry_run: bool,
+    /// What this command is called, once a verb has said it.
+    pub(crate) told: Option<Told>,
+    /// What it added to the log, in order.
+    pub(crate) appended: Vec<EnvelopeId>,
 }
 
 impl<'e> Transaction<'e> {
     pub(crate) fn new(engine: &'e Engine, tx: WriteTx<'e>, workspace: Workspace, dry_run: bool) -> Self {
-        Self { engine, tx, workspace, dry_run }
+        Self { engine, tx, workspace, dry_run, told: None, appended: Vec::new() }
     }
 
     /// Makes what was written durable and visible; a dry run writes nothing.
     ///
     /// # Errors
     /// The disk; then nothing was written.
-    pub fn commit(self) -> Result<(), EngineError> {
+    pub fn commit(mut self) -> Result<(), EngineError> {
         if self.dry_run {
             self.tx.discard();
             return Ok(());
         }
+        self.record()?;
         Ok(self.tx.commit()?)
+    }
+
+    /// Remembers the command, so that it can be undone: by the session that it was given in, or, where it made another one
+    /// current, by that one.
+    fn record(&mut self) -> Result<(), EngineError> {
+        let Some(Told { kind, target, verb, words }) = self.told.take() else { return Ok(()) };
+        let moved = self.tx.wrote_current_session();
+        let current = if moved { self.tx.current_session()?.map(|session| session.id) } else { None };
+        let session = current.unwrap_or(self.workspace.session.id);
+        let at = self.engine.system().now();
+        let new = NewCommand { session, at, kind, target, verb: verb.to_owned(), words };
+        self.tx.record(&new, &self.appended)?;
+        Ok(())
     }
 
     /// The view up to and including the draft at a place; the whole session's with none.
@@ -52,13 +71,14 @@ impl<'e> Transaction<'e> {
     }
 
     /// Signs and appends; what follows from it is in the projections at once.
-    pub(crate) fn append(&mut self, bodies: Vec<Body>) -> Result<Vec<dm_model::EnvelopeId>, EngineError> {
+    pub(crate) fn append(&mut self, bodies: Vec<Body>) -> Result<Vec<EnvelopeId>, EngineError> {
         let keys = self.engine.keypair()?;
         let now = self.engine.system().now();
         let seal = |body| Arc::new(Envelope::seal(Space::PUBLIC, &keys, now, body));
         let envelopes: Vec<Arc<Envelope>> = bodies.into_iter().map(seal).collect();
-        let ids = envelopes.iter().map(|envelope| envelope.id()).collect();
+        let ids: Vec<EnvelopeId> = envelopes.iter().map(|envelope| envelope.id()).collect();
         self.tx.append(&Arrival { envelopes, definitions: Vec::new() })?;
+        self.appended.extend(&ids);
         Ok(ids)
     }
 
@@ -75,6 +95,7 @@ impl<'e> Transaction<'e> {
     pub fn new_patch(&mut self, intent: &str) -> Result<PatchSummary, EngineError> {
         let at = self.begin_patch(intent)?;
         let patch = self.patch_at(at)?;
+        self.tell("patch new", intent);
         let look = self.look(None)?;
         patches::summary(&look, &self.workspace, &patch)
     }

@@ -3,6 +3,7 @@
 use dm_collab::draft::{Draft, DraftEntity};
 use dm_model::{DecodeError, Decoder, Encoder, EntityId, PatchId, Session, SessionId, Timestamp};
 
+use crate::command::Row;
 use crate::error::StoreError;
 use crate::tx::{ReadTx, WriteTx};
 
@@ -31,6 +32,40 @@ pub struct DraftHeader {
     pub todos: Vec<(String, bool)>,
     /// Words to find it by.
     pub tags: Vec<String>,
+}
+
+impl DraftHeader {
+    /// All of it, as an image of a command has it.
+    pub(crate) fn encode(&self) -> Vec<u8> {
+        let mut to = Encoder::new();
+        to.patch_id(&self.patch);
+        to.session_id(&self.session);
+        to.text(&self.author);
+        to.text(&self.intent);
+        to.time(self.created_at);
+        to.time(self.updated_at);
+        to.bytes(&encode_data(self));
+        to.finish()
+    }
+
+    pub(crate) fn decode(bytes: &[u8]) -> Result<Self, DecodeError> {
+        let mut from = Decoder::new(bytes);
+        let mut header = Self {
+            patch: from.patch_id()?,
+            session: from.session_id()?,
+            author: from.text(TEXT_BYTES_MAX, "author")?.to_owned(),
+            intent: from.text(TEXT_BYTES_MAX, "intent")?.to_owned(),
+            created_at: from.time("created-at")?,
+            updated_at: from.time("updated-at")?,
+            depends: Vec::new(),
+            todos: Vec::new(),
+            tags: Vec::new(),
+        };
+        let data = from.bytes(TEXT_BYTES_MAX, "draft data")?;
+        from.finish()?;
+        decode_data(data, &mut header)?;
+        Ok(header)
+    }
 }
 
 fn encode_data(header: &DraftHeader) -> Vec<u8> {
@@ -174,6 +209,7 @@ impl WriteTx<'_> {
             dm_model::SessionState::Suspended => 1,
             dm_model::SessionState::Completed => 2,
         };
+        self.capture(Row::Session(session.id))?;
         self.run(
             "INSERT OR REPLACE INTO session (id, name, state, active_at, data) VALUES (?1, ?2, ?3, ?4, ?5)",
             (session.id.as_bytes(), &session.name, state, session.last_active_at.as_ms(), session.encode()),
@@ -186,9 +222,15 @@ impl WriteTx<'_> {
     /// # Errors
     /// The disk.
     pub fn remove_session(&mut self, id: &SessionId) -> Result<(), StoreError> {
-        let sql = "DELETE FROM draft_entity WHERE patch IN (SELECT patch FROM draft WHERE session = ?1)";
-        self.run(sql, [id.as_bytes()])?;
-        self.run("DELETE FROM draft WHERE session = ?1", [id.as_bytes()])?;
+        let drafts =
+            self.rows("SELECT patch FROM draft WHERE session = ?1 ORDER BY patch", [id.as_bytes()], |row| {
+                row.get(0).map(PatchId::from_bytes)
+            })?;
+        for patch in drafts {
+            self.remove_draft(&patch)?;
+        }
+        self.capture(Row::Session(*id))?;
+        self.capture(Row::CurrentSession)?;
         self.run("DELETE FROM session WHERE id = ?1", [id.as_bytes()])?;
         self.run("UPDATE meta SET session = NULL WHERE session = ?1", [id.as_bytes()])?;
         Ok(())
@@ -203,6 +245,7 @@ impl WriteTx<'_> {
             let known = self.row("SELECT 1 FROM session WHERE id = ?1", [id.as_bytes()], |_| Ok(()))?;
             known.ok_or_else(|| self.no_such("session", id))?;
         }
+        self.capture(Row::CurrentSession)?;
         self.run("UPDATE meta SET session = ?1", [id.map(|id| id.as_bytes().as_slice())])?;
         Ok(())
     }
@@ -212,6 +255,7 @@ impl WriteTx<'_> {
     /// # Errors
     /// The disk.
     pub fn put_draft_header(&mut self, header: &DraftHeader) -> Result<(), StoreError> {
+        self.capture(Row::Draft(header.patch))?;
         self.run(
             "INSERT OR REPLACE INTO draft (patch, session, author, intent, created_at, updated_at, data)
              VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
@@ -233,6 +277,7 @@ impl WriteTx<'_> {
     /// # Errors
     /// The disk; a patch without draft.
     pub fn touch_draft(&mut self, patch: &PatchId, now: Timestamp) -> Result<(), StoreError> {
+        self.capture(Row::Draft(*patch))?;
         let sql = "UPDATE draft SET updated_at = ?2 WHERE patch = ?1";
         match self.run(sql, (patch.as_bytes(), now.as_ms()))? {
             0 => Err(self.no_such("draft", patch)),
@@ -250,6 +295,7 @@ impl WriteTx<'_> {
         entity: &EntityId,
         written: Option<&DraftEntity>,
     ) -> Result<(), StoreError> {
+        self.capture(Row::DraftEntity(*patch, *entity))?;
         match written {
             Some(written) => self.run(
                 "INSERT OR REPLACE INTO draft_entity (patch, entity, data) VALUES (?1, ?2, ?3)",
@@ -285,6 +331,13 @@ impl WriteTx<'_> {
     /// # Errors
     /// The disk.
     pub fn remove_draft(&mut self, patch: &PatchId) -> Result<(), StoreError> {
+        let entities = self.rows("SELECT entity FROM draft_entity WHERE patch = ?1", [patch.as_bytes()], |row| {
+            row.get(0).map(EntityId::from_bytes)
+        })?;
+        for entity in entities {
+            self.capture(Row::DraftEntity(*patch, entity))?;
+        }
+        self.capture(Row::Draft(*patch))?;
         self.run("DELETE FROM draft_entity WHERE patch = ?1", [patch.as_bytes()])?;
         self.run("DELETE FROM draft WHERE patch = ?1", [patch.as_bytes()])?;
         Ok(())

@@ -11,6 +11,7 @@
 //! Start reading at [`Store`], then [`ReadTx`] and [`WriteTx`].
 
 mod append;
+mod command;
 mod content;
 mod encoding;
 mod error;
@@ -31,6 +32,7 @@ mod tx;
 mod verify;
 
 pub use append::Arrival;
+pub use command::{COMMANDS_KEPT, Command, CommandKind, CommandSummary, Image, NewCommand, Row, Side};
 pub use content::HashedDefinition;
 pub use error::StoreError;
 pub use history::{Carrier, Counts, HistoryEntry, LogEntry, PatchSummary, RevisionSummary};

@@ -4,6 +4,7 @@ use dm_collab::Fingerprint;
 use dm_model::{AuthorKey, EnvelopeId, Space, Timestamp};
 
 use crate::append::set_element;
+use crate::command::Row;
 use crate::error::StoreError;
 use crate::tx::{ReadTx, WriteTx};
 
@@ -29,6 +30,11 @@ impl RemoteMode {
             Self::Automatic => "automatic",
             Self::Hybrid => "hybrid",
         }
+    }
+
+    /// The mode of that word.
+    pub(crate) fn named(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|mode| mode.as_str() == word)
     }
 
     const fn tag(self) -> i64 {
@@ -239,6 +245,7 @@ impl WriteTx<'_> {
     /// # Errors
     /// The disk.
     pub fn put_remote(&mut self, remote: &Remote) -> Result<(), StoreError> {
+        self.capture(Row::Remote(remote.name.clone()))?;
         self.run(
             "INSERT INTO remote (name, url, token, timeout_ms, mode, last_sync) VALUES (?1, ?2, ?3, ?4, ?5, ?6)
              ON CONFLICT (name) DO UPDATE SET url = ?2, token = ?3, timeout_ms = ?4, mode = ?5, last_sync = ?6",
@@ -260,6 +267,7 @@ impl WriteTx<'_> {
     /// The disk; no such remote.
     pub fn remove_remote(&mut self, name: &str) -> Result<(), StoreError> {
         let local = self.remote_local(name)?;
+        self.capture(Row::Remote(name.to_owned()))?;
         self.run("DELETE FROM known WHERE remote = ?1", [local])?;
         self.run("DELETE FROM known_space WHERE remote = ?1", [local])?;
         self.run("DELETE FROM remote WHERE id = ?1", [local])?;

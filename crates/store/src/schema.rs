@@ -8,7 +8,7 @@ use rusqlite::Connection;
 /// What SQLite's header says of whose file this is: `dmst`.
 pub(crate) const APPLICATION_ID: i32 = 0x646d_7374;
 /// The schema version that this program writes.
-pub const SCHEMA_VERSION: u32 = 1;
+pub const SCHEMA_VERSION: u32 = 2;
 
 /// One step: the statements that turn version `from` into `from + 1`.
 pub(crate) struct Migration {
@@ -18,8 +18,17 @@ pub(crate) struct Migration {
     pub sql: &'static str,
 }
 
-/// All steps, ascending. Version 1 is the first, so there is none yet.
-pub(crate) const MIGRATIONS: &[Migration] = &[];
+/// All steps, ascending.
+pub(crate) const MIGRATIONS: &[Migration] = &[Migration { from: 1, sql: COMMANDS }];
+
+/// Version 2: commands are remembered, so that they can be undone.
+const COMMANDS: &str = "
+CREATE TABLE command (
+  id INTEGER PRIMARY KEY AUTOINCREMENT, session BLOB NOT NULL, at INTEGER NOT NULL, kind INTEGER NOT NULL, target INTEGER,
+  verb TEXT NOT NULL, words TEXT NOT NULL, enc INTEGER NOT NULL, data BLOB NOT NULL
+);
+CREATE INDEX command_session ON command (session, id);
+";
 
 /// The tables that a rebuild empties. `entity` keeps its ids, since packed references are made of them.
 pub(crate) const PROJECTIONS: &[&str] = &[
@@ -113,5 +122,6 @@ CREATE TABLE mark (kind INTEGER NOT NULL, a NOT NULL, b INTEGER NOT NULL, PRIMAR
 /// Makes all tables of [`SCHEMA_VERSION`] in an empty database.
 pub(crate) fn create(connection: &Connection) -> rusqlite::Result<()> {
     connection.pragma_update(None, "application_id", APPLICATION_ID)?;
-    connection.execute_batch(SCHEMA)
+    connection.execute_batch(SCHEMA)?;
+    connection.execute_batch(COMMANDS)
 }

@@ -2,6 +2,7 @@
 
 use dm_model::{DefHash, EntityId, Location, OpId};
 
+use crate::command::{BASES_IMAGED_MAX, Row};
 use crate::error::StoreError;
 use crate::read::{join_ids, split_ids};
 use crate::tx::{ReadTx, WriteTx};
@@ -19,6 +20,18 @@ pub struct ImportBase {
     pub heads: Vec<OpId>,
     /// The file it stood in, relative to the folder.
     pub file: String,
+}
+
+const BASE: &str =
+    "SELECT b.location, e.hash, c.hash, b.heads, b.file FROM import_base b JOIN entity e ON e.id = b.entity
+    JOIN content c ON c.id = b.content";
+
+/// Location, entity, content, heads, file.
+type BaseRow = (String, EntityId, DefHash, Vec<u8>, String);
+
+fn base_row(row: &rusqlite::Row<'_>) -> rusqlite::Result<BaseRow> {
+    let (entity, content) = (EntityId::from_bytes(row.get(1)?), DefHash::from_bytes(row.get(2)?));
+    Ok((row.get(0)?, entity, content, row.get(3)?, row.get(4)?))
 }
 
 impl ReadTx<'_> {
@@ -56,26 +69,22 @@ impl ReadTx<'_> {
     /// The disk; a damaged row.
     pub fn import_bases(&self, root: &str) -> Result<Vec<ImportBase>, StoreError> {
         let Some(root) = self.import_root(root)? else { return Ok(Vec::new()) };
-        let sql =
-            "SELECT b.location, e.hash, c.hash, b.heads, b.file FROM import_base b JOIN entity e ON e.id = b.entity
-            JOIN content c ON c.id = b.content WHERE b.root = ?1 ORDER BY b.location";
-        let rows = self.rows(sql, [root], |row| {
-            let entity = EntityId::from_bytes(row.get(1)?);
-            let content = DefHash::from_bytes(row.get(2)?);
-            Ok((row.get::<_, String>(0)?, entity, content, row.get::<_, Vec<u8>>(3)?, row.get(4)?))
-        })?;
-        let base = |(path, entity, content, heads, file): (String, EntityId, DefHash, Vec<u8>, String)| {
-            let wrong = || self.damaged(format!("import base of `{path}`"));
-            let location = path.parse().map_err(|_| wrong())?;
-            Ok(ImportBase {
-                location,
-                entity,
-                content,
-                heads: split_ids(&heads, OpId::from_bytes).ok_or_else(wrong)?,
-                file,
-            })
-        };
-        rows.into_iter().map(base).collect()
+        let rows = self.rows(&format!("{BASE} WHERE b.root = ?1 ORDER BY b.location"), [root], base_row)?;
+        rows.into_iter().map(|row| self.base_of(row)).collect()
+    }
+
+    /// The base of a folder at a location.
+    pub(crate) fn import_base(&self, root: &str, location: &str) -> Result<Option<ImportBase>, StoreError> {
+        let Some(root) = self.import_root(root)? else { return Ok(None) };
+        let row = self.row(&format!("{BASE} WHERE b.root = ?1 AND b.location = ?2"), (root, location), base_row)?;
+        row.map(|row| self.base_of(row)).transpose()
+    }
+
+    fn base_of(&self, (path, entity, content, heads, file): BaseRow) -> Result<ImportBase, StoreError> {
+        let wrong = || self.damaged(format!("import base of `{path}`"));
+        let location = path.parse().map_err(|_| wrong())?;
+        let heads = split_ids(&heads, OpId::from_bytes).ok_or_else(wrong)?;
+        Ok(ImportBase { location, entity, content, heads, file })
     }
 }
 
@@ -85,6 +94,7 @@ impl WriteTx<'_> {
     /// # Errors
     /// The disk.
     pub fn put_setting(&mut self, key: &str, value: Option<&str>) -> Result<(), StoreError> {
+        self.capture(Row::Setting(key.to_owned()))?;
         match value {
             Some(value) => self.run("INSERT OR REPLACE INTO config (key, value) VALUES (?1, ?2)", (key, value))?,
             None => self.run("DELETE FROM config WHERE key = ?1", [key])?,
@@ -106,6 +116,7 @@ impl WriteTx<'_> {
     /// # Errors
     /// The disk; a definition that is not held.
     pub fn put_import_bases(&mut self, root: &str, bases: &[ImportBase]) -> Result<(), StoreError> {
+        self.capture_bases(root, bases.iter().map(|base| &base.location), bases.len())?;
         self.run("INSERT OR IGNORE INTO import_root (root) VALUES (?1)", [root])?;
         let root = self.import_root(root)?.ok_or_else(|| self.no_such("folder", root))?;
         let mut ordered: Vec<&ImportBase> = bases.iter().collect();
@@ -126,10 +137,27 @@ impl WriteTx<'_> {
     /// # Errors
     /// The disk.
     pub fn remove_import_bases(&mut self, root: &str, locations: &[Location]) -> Result<(), StoreError> {
+        self.capture_bases(root, locations.iter(), locations.len())?;
         let Some(root) = self.import_root(root)? else { return Ok(()) };
         for location in locations {
             let sql = "DELETE FROM import_base WHERE root = ?1 AND location = ?2";
             self.run(sql, (root, location.as_str()))?;
+        }
+        Ok(())
+    }
+
+    /// Keeps images of a few bases; of many it keeps that the folder's bases changed.
+    fn capture_bases<'l>(
+        &mut self,
+        root: &str,
+        locations: impl Iterator<Item = &'l Location>,
+        count: usize,
+    ) -> Result<(), StoreError> {
+        if count > BASES_IMAGED_MAX {
+            return self.capture(Row::Bases(root.to_owned()));
+        }
+        for location in locations {
+            self.capture(Row::Base(root.to_owned(), location.as_str().to_owned()))?;
         }
         Ok(())
     }
@@ -139,6 +167,7 @@ impl WriteTx<'_> {
     /// # Errors
     /// The disk.
     pub fn forget_import_root(&mut self, root: &str) -> Result<(), StoreError> {
+        self.capture(Row::Bases(root.to_owned()))?;
         let Some(root) = self.import_root(root)? else { return Ok(()) };
         self.run("DELETE FROM import_base WHERE root = ?1", [root])?;
         self.run("DELETE FROM import_root WHERE id = ?1", [root])?;

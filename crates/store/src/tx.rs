@@ -8,11 +8,12 @@ use std::collections::BTreeMap;
 use std::ops::Deref;
 use std::sync::Arc;
 
-use rusqlite::{Params, Row};
+use rusqlite::Params;
 use rustc_hash::FxHashMap;
 
 use dm_model::{DefHash, EntityId, Envelope, EnvelopeId, OpId};
 
+use crate::command::Row;
 use crate::encoding::Codec;
 use crate::error::StoreError;
 use crate::store::Store;
@@ -32,6 +33,8 @@ pub struct WriteTx<'s> {
     /// Entities that have a local id but no row yet.
     pub(crate) unborn: BTreeMap<i64, EntityId>,
     pub(crate) next: NextIds,
+    /// The private rows that were written, as they were before.
+    pub(crate) captured: BTreeMap<Row, Option<Vec<u8>>>,
 }
 
 /// The next local id of each table, read once per transaction.
@@ -89,7 +92,7 @@ impl<'s> ReadTx<'s> {
         &self,
         sql: &str,
         params: impl Params,
-        each: impl FnOnce(&Row<'_>) -> rusqlite::Result<T>,
+        each: impl FnOnce(&rusqlite::Row<'_>) -> rusqlite::Result<T>,
     ) -> Result<Option<T>, StoreError> {
         let found = (|| {
             let mut statement = self.store.connection.prepare_cached(sql)?;
@@ -104,7 +107,7 @@ impl<'s> ReadTx<'s> {
         &self,
         sql: &str,
         params: impl Params,
-        each: impl FnMut(&Row<'_>) -> rusqlite::Result<T>,
+        each: impl FnMut(&rusqlite::Row<'_>) -> rusqlite::Result<T>,
     ) -> Result<Vec<T>, StoreError> {
         let found: rusqlite::Result<Vec<T>> = (|| {
             let mut statement = self.store.connection.prepare_cached(sql)?;
@@ -146,7 +149,8 @@ impl Drop for ReadTx<'_> {
 
 impl<'s> WriteTx<'s> {
     pub(crate) fn begin(store: &'s Store) -> Result<Self, StoreError> {
-        Ok(Self { tx: ReadTx::begin(store, "BEGIN IMMEDIATE")?, unborn: BTreeMap::new(), next: NextIds::default() })
+        let tx = ReadTx::begin(store, "BEGIN IMMEDIATE")?;
+        Ok(Self { tx, unborn: BTreeMap::new(), next: NextIds::default(), captured: BTreeMap::new() })
     }
 
     /// Makes everything written durable and visible to others, at once.

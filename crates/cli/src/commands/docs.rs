@@ -106,6 +106,9 @@ fn shapes() -> Vec<(&'static str, Schema)> {
         of::<dm_engine::RebuildReport>("rebuild"),
         of::<dm_engine::Setting>("config get, config set"),
         of::<Vec<dm_engine::Setting>>("config list"),
+        of::<dm_engine::UndoReport>("undo, redo"),
+        of::<Vec<dm_engine::CommandEntry>>("ops"),
+        of::<dm_engine::CommandShown>("ops show"),
     ]
 }
 

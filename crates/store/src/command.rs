@@ -1,0 +1,467 @@
+//! The commands that wrote here: what each did in words, and what takes it back.
+//!
+//! A command's *images* are the private rows that it changed, before and after: drafts, sessions, settings, remotes, bases of
+//! imports. Its *envelopes* are what it added to the log; those are never removed, only answered. The rows are captured by
+//! the methods that write them, so that no command can forget one.
+
+use std::collections::BTreeMap;
+
+use dm_collab::draft::DraftEntity;
+use dm_model::{DecodeError, Decoder, Encoder, EntityId, EnvelopeId, PatchId, Session, SessionId, Timestamp};
+
+use crate::encoding::Packing;
+use crate::error::StoreError;
+use crate::journal::DraftHeader;
+use crate::remotes::{Remote, RemoteMode};
+use crate::settings::ImportBase;
+use crate::tx::{ReadTx, WriteTx};
+
+/// How many commands are remembered: older ones cannot be undone, what they did stays.
+pub const COMMANDS_KEPT: i64 = 2000;
+/// A command that changes more bases of one folder than this forgets that folder's bases when it is undone.
+pub(crate) const BASES_IMAGED_MAX: usize = 256;
+
+const FORMAT: u8 = 1;
+const ELEMENTS_MAX: usize = 1 << 20;
+const BYTES_MAX: usize = 1 << 24;
+
+/// What kind of command.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum CommandKind {
+    /// One that can be undone.
+    Plain,
+    /// One that undid another.
+    Undo,
+    /// One that did an undone one again.
+    Redo,
+    /// One that cannot be undone: what it gave away is with others.
+    Final,
+}
+
+impl CommandKind {
+    const ALL: [Self; 4] = [Self::Plain, Self::Undo, Self::Redo, Self::Final];
+
+    const fn tag(self) -> i64 {
+        match self {
+            Self::Plain => 0,
+            Self::Undo => 1,
+            Self::Redo => 2,
+            Self::Final => 3,
+        }
+    }
+}
+
+/// A command on a line.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CommandSummary {
+    /// Its number here, ascending.
+    pub id: u64,
+    /// The session that it was given in.
+    pub session: SessionId,
+    /// When.
+    pub at: Timestamp,
+    /// What kind.
+    pub kind: CommandKind,
+    /// The plain command that an undo or redo is about.
+    pub target: Option<u64>,
+    /// Its verb: `add`, `patch apply`.
+    pub verb: String,
+    /// What it did, in words.
+    pub words: String,
+}
+
+/// A command with what takes it back.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Command {
+    /// What lists show.
+    pub summary: CommandSummary,
+    /// What it added to the log, in order.
+    pub envelopes: Vec<EnvelopeId>,
+    /// The private rows that it changed.
+    pub images: Vec<Image>,
+}
+
+/// A command that is being recorded.
+#[derive(Debug, Clone)]
+pub struct NewCommand {
+    /// The session that it was given in.
+    pub session: SessionId,
+    /// When.
+    pub at: Timestamp,
+    /// What kind.
+    pub kind: CommandKind,
+    /// The plain command that an undo or redo is about.
+    pub target: Option<u64>,
+    /// Its verb.
+    pub verb: String,
+    /// What it did, in words.
+    pub words: String,
+}
+
+/// A private row before and after a command; none where it was not there.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Image {
+    /// Which row.
+    pub row: Row,
+    before: Option<Vec<u8>>,
+    after: Option<Vec<u8>>,
+}
+
+/// Which side of an image.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Side {
+    /// As it was before the command.
+    Before,
+    /// As the command left it.
+    After,
+}
+
+/// A private row.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Row {
+    /// Which session is current.
+    CurrentSession,
+    /// A session.
+    Session(SessionId),
+    /// What a draft is.
+    Draft(PatchId),
+    /// What a draft writes of one entity.
+    DraftEntity(PatchId, EntityId),
+    /// A setting.
+    Setting(String),
+    /// A remote, apart from when it was last synced.
+    Remote(String),
+    /// A base of a folder, by location.
+    Base(String, String),
+    /// All bases of a folder: too many to have images of, so they are forgotten.
+    Bases(String),
+}
+
+impl Image {
+    /// The row's bytes on a side.
+    fn side(&self, side: Side) -> Option<&[u8]> {
+        match side {
+            Side::Before => self.before.as_deref(),
+            Side::After => self.after.as_deref(),
+        }
+    }
+}
+
+impl Row {
+    fn encode(&self, to: &mut Encoder) {
+        match self {
+            Self::CurrentSession => to.byte(0),
+            Self::Session(id) => {
+                to.byte(1);
+                to.session_id(id);
+            }
+            Self::Draft(patch) => {
+                to.byte(2);
+                to.patch_id(patch);
+            }
+            Self::DraftEntity(patch, entity) => {
+                to.byte(3);
+                to.patch_id(patch);
+                to.entity_id(entity);
+            }
+            Self::Setting(key) => {
+                to.byte(4);
+                to.text(key);
+            }
+            Self::Remote(name) => {
+                to.byte(5);
+                to.text(name);
+            }
+            Self::Base(root, location) => {
+                to.byte(6);
+                to.text(root);
+                to.text(location);
+            }
+            Self::Bases(root) => {
+                to.byte(7);
+                to.text(root);
+            }
+        }
+    }
+
+    fn decode(from: &mut Decoder<'_>) -> Result<Self, DecodeError> {
+        let text = |from: &mut Decoder<'_>| from.text(BYTES_MAX, "row").map(str::to_owned);
+        Ok(match from.byte("row")? {
+            0 => Self::CurrentSession,
+            1 => Self::Session(from.session_id()?),
+            2 => Self::Draft(from.patch_id()?),
+            3 => Self::DraftEntity(from.patch_id()?, from.entity_id()?),
+            4 => Self::Setting(text(from)?),
+            5 => Self::Remote(text(from)?),
+            6 => Self::Base(text(from)?, text(from)?),
+            7 => Self::Bases(text(from)?),
+            other => return Err(from.unknown("row", u64::from(other))),
+        })
+    }
+}
+
+fn encode_data(envelopes: &[EnvelopeId], images: &[Image]) -> Vec<u8> {
+    let mut to = Encoder::new();
+    to.byte(FORMAT);
+    to.list(envelopes, Encoder::envelope_id);
+    to.list(images, |to, image| {
+        image.row.encode(to);
+        to.option(image.before.as_ref(), |to, bytes| to.bytes(bytes));
+        to.option(image.after.as_ref(), |to, bytes| to.bytes(bytes));
+    });
+    to.finish()
+}
+
+fn decode_data(bytes: &[u8]) -> Result<(Vec<EnvelopeId>, Vec<Image>), DecodeError> {
+    let mut from = Decoder::new(bytes);
+    let format = from.byte("command format")?;
+    if format != FORMAT {
+        return Err(from.unknown("command format", u64::from(format)));
+    }
+    let envelopes = from.list(ELEMENTS_MAX, "envelopes", Decoder::envelope_id)?;
+    let side = |from: &mut Decoder<'_>| from.option("side", |from| Ok(from.bytes(BYTES_MAX, "image")?.to_vec()));
+    let images = from.list(ELEMENTS_MAX, "images", |from| {
+        Ok(Image { row: Row::decode(from)?, before: side(from)?, after: side(from)? })
+    })?;
+    from.finish()?;
+    Ok((envelopes, images))
+}
+
+const SUMMARY: &str = "SELECT id, session, at, kind, target, verb, words FROM command";
+
+fn summary_row(row: &rusqlite::Row<'_>) -> rusqlite::Result<CommandSummary> {
+    let kind: i64 = row.get(3)?;
+    Ok(CommandSummary {
+        id: row.get::<_, i64>(0)?.cast_unsigned(),
+        session: SessionId::from_bytes(row.get(1)?),
+        at: Timestamp::from_ms(row.get(2)?),
+        // A kind of a later version is one that this version cannot undo.
+        kind: CommandKind::ALL.into_iter().find(|known| known.tag() == kind).unwrap_or(CommandKind::Final),
+        target: row.get::<_, Option<i64>>(4)?.map(i64::cast_unsigned),
+        verb: row.get(5)?,
+        words: row.get(6)?,
+    })
+}
+
+impl ReadTx<'_> {
+    /// Commands, newest first; those of one session only, if named.
+    ///
+    /// # Errors
+    /// The disk.
+    pub fn commands(&self, session: Option<&SessionId>, limit: usize) -> Result<Vec<CommandSummary>, StoreError> {
+        let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+        match session {
+            Some(session) => {
+                let sql = format!("{SUMMARY} WHERE session = ?1 ORDER BY id DESC LIMIT ?2");
+                self.rows(&sql, (session.as_bytes(), limit), summary_row)
+            }
+            None => self.rows(&format!("{SUMMARY} ORDER BY id DESC LIMIT ?1"), [limit], summary_row),
+        }
+    }
+
+    /// A command, if it is remembered.
+    ///
+    /// # Errors
+    /// The disk; a damaged row.
+    pub fn command(&self, id: u64) -> Result<Option<Command>, StoreError> {
+        let sql = format!("{SUMMARY} WHERE id = ?1");
+        let Some(summary) = self.row(&sql, [id.cast_signed()], summary_row)? else { return Ok(None) };
+        let data = self.row("SELECT enc, data FROM command WHERE id = ?1", [id.cast_signed()], |row| {
+            Ok((row.get::<_, i64>(0)?, row.get::<_, Vec<u8>>(1)?))
+        })?;
+        let wrong = |what: String| self.damaged(format!("command {id}: {what}"));
+        let (encoding, data) = data.ok_or_else(|| wrong("it is gone".to_owned()))?;
+        let data = self.codec.borrow_mut().unpack(encoding, &data).map_err(wrong)?;
+        let (envelopes, images) = decode_data(&data).map_err(|error| wrong(error.to_string()))?;
+        Ok(Some(Command { summary, envelopes, images }))
+    }
+
+    /// The images of a command that are not as they are on this side now: something changed them since.
+    ///
+    /// # Errors
+    /// The disk; a damaged row.
+    pub fn images_elsewhere<'c>(&self, command: &'c Command, side: Side) -> Result<Vec<&'c Row>, StoreError> {
+        let mut elsewhere = Vec::new();
+        for image in &command.images {
+            if !matches!(image.row, Row::Bases(_)) && self.row_bytes(&image.row)?.as_deref() != image.side(side) {
+                elsewhere.push(&image.row);
+            }
+        }
+        Ok(elsewhere)
+    }
+
+    /// The bytes of a private row, as an image has them.
+    fn row_bytes(&self, row: &Row) -> Result<Option<Vec<u8>>, StoreError> {
+        Ok(match row {
+            Row::CurrentSession => {
+                self.row("SELECT session FROM meta", [], |row| row.get::<_, Option<Vec<u8>>>(0))?.flatten()
+            }
+            Row::Session(id) => {
+                self.row("SELECT data FROM session WHERE id = ?1", [id.as_bytes()], |row| row.get(0))?
+            }
+            Row::Draft(patch) => self.draft_header(patch)?.map(|header| header.encode()),
+            Row::DraftEntity(patch, entity) => {
+                let sql = "SELECT data FROM draft_entity WHERE patch = ?1 AND entity = ?2";
+                self.row(sql, (patch.as_bytes(), entity.as_bytes()), |row| row.get(0))?
+            }
+            Row::Setting(key) => self.setting(key)?.map(String::into_bytes),
+            Row::Remote(name) => self.remote(name)?.map(|remote| encode_remote(&remote)),
+            Row::Base(root, location) => self.import_base(root, location)?.map(|base| encode_base(&base)),
+            Row::Bases(_) => None,
+        })
+    }
+}
+
+impl WriteTx<'_> {
+    /// Notes how a private row is before it is first written.
+    pub(crate) fn capture(&mut self, row: Row) -> Result<(), StoreError> {
+        if !self.captured.contains_key(&row) {
+            let before = self.row_bytes(&row)?;
+            self.captured.insert(row, before);
+        }
+        Ok(())
+    }
+
+    /// Whether this transaction wrote which session is current.
+    #[must_use]
+    pub fn wrote_current_session(&self) -> bool {
+        self.captured.contains_key(&Row::CurrentSession)
+    }
+
+    /// Records the command that this transaction is, with the rows that it changed and what it added to the log. One that changed
+    /// nothing is not recorded: none.
+    ///
+    /// # Errors
+    /// The disk.
+    pub fn record(&mut self, new: &NewCommand, envelopes: &[EnvelopeId]) -> Result<Option<u64>, StoreError> {
+        let mut images = Vec::new();
+        for (row, before) in std::mem::take(&mut self.captured) {
+            let after = self.row_bytes(&row)?;
+            if before != after || matches!(row, Row::Bases(_)) {
+                images.push(Image { row, before, after });
+            }
+        }
+        if images.is_empty() && envelopes.is_empty() && new.kind != CommandKind::Final {
+            return Ok(None);
+        }
+        let data = encode_data(envelopes, &images);
+        let (encoding, data) = self.pack_bytes(&data, Packing::Small);
+        self.run(
+            "INSERT INTO command (session, at, kind, target, verb, words, enc, data) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+            rusqlite::params![
+                new.session.as_bytes(),
+                new.at.as_ms(),
+                new.kind.tag(),
+                new.target.map(u64::cast_signed),
+                new.verb,
+                new.words,
+                encoding,
+                data,
+            ],
+        )?;
+        let id = self.store.connection.last_insert_rowid();
+        self.run("DELETE FROM command WHERE id <= ?1", [id - COMMANDS_KEPT])?;
+        Ok(Some(id.cast_unsigned()))
+    }
+
+    /// Makes the rows of a command's images what they are on this side.
+    ///
+    /// # Errors
+    /// The disk; a damaged image.
+    pub fn restore(&mut self, command: &Command, side: Side) -> Result<(), StoreError> {
+        let mut decoded = BTreeMap::new();
+        for image in &command.images {
+            decoded.insert(&image.row, image.side(side));
+        }
+        // Sessions come before the current one that names one of them, as the order of rows backwards has it.
+        for (row, bytes) in decoded.into_iter().rev() {
+            let restored = self.restore_row(row, bytes);
+            let wrong = || self.damaged(format!("command {}: an image of {row:?}", command.summary.id));
+            restored.map_err(|error| error.unwrap_or_else(wrong))?;
+        }
+        Ok(())
+    }
+
+    /// No error inside: the image does not decode.
+    fn restore_row(&mut self, row: &Row, bytes: Option<&[u8]>) -> Result<(), Option<StoreError>> {
+        match (row, bytes) {
+            (Row::CurrentSession, None) => self.set_current_session(None)?,
+            (Row::CurrentSession, Some(bytes)) => {
+                let id = SessionId::from_bytes(bytes.try_into().map_err(|_| None)?);
+                self.set_current_session(Some(&id))?;
+            }
+            (Row::Session(id), None) => self.remove_session(id)?,
+            (Row::Session(_), Some(bytes)) => self.put_session(&Session::decode(bytes).map_err(|_| None)?)?,
+            (Row::Draft(patch), None) => self.remove_draft(patch)?,
+            (Row::Draft(_), Some(bytes)) => self.put_draft_header(&DraftHeader::decode(bytes).map_err(|_| None)?)?,
+            (Row::DraftEntity(patch, entity), None) => self.put_draft_entity(patch, entity, None)?,
+            (Row::DraftEntity(patch, entity), Some(bytes)) => {
+                let written = DraftEntity::decode(bytes).map_err(|_| None)?;
+                self.put_draft_entity(patch, entity, Some(&written))?;
+            }
+            (Row::Setting(key), bytes) => {
+                let value = bytes.map(std::str::from_utf8).transpose().map_err(|_| None)?;
+                self.put_setting(key, value)?;
+            }
+            (Row::Remote(name), None) => self.remove_remote(name)?,
+            (Row::Remote(_), Some(bytes)) => self.put_remote(&decode_remote(bytes).map_err(|_| None)?)?,
+            (Row::Base(root, location), None) => {
+                self.remove_import_bases(root, &[location.parse().map_err(|_| None)?])?;
+            }
+            (Row::Base(root, _), Some(bytes)) => {
+                self.put_import_bases(root, &[decode_base(bytes).map_err(|_| None)?])?;
+            }
+            (Row::Bases(root), _) => self.forget_import_root(root)?,
+        }
+        Ok(())
+    }
+}
+
+fn encode_remote(remote: &Remote) -> Vec<u8> {
+    let mut to = Encoder::new();
+    to.text(&remote.name);
+    to.text(&remote.url);
+    to.option(remote.token.as_ref(), |to, token| to.text(token));
+    to.uint(remote.timeout_ms);
+    to.text(remote.mode.as_str());
+    to.finish()
+}
+
+fn decode_remote(bytes: &[u8]) -> Result<Remote, DecodeError> {
+    let mut from = Decoder::new(bytes);
+    let text = |from: &mut Decoder<'_>| from.text(BYTES_MAX, "remote").map(str::to_owned);
+    let remote = Remote {
+        name: text(&mut from)?,
+        url: text(&mut from)?,
+        token: from.option("token", text)?,
+        timeout_ms: from.uint("time-out")?,
+        mode: RemoteMode::named(&text(&mut from)?).ok_or_else(|| from.not_canonical("a mode"))?,
+        last_sync: None,
+    };
+    from.finish()?;
+    Ok(remote)
+}
+
+fn encode_base(base: &ImportBase) -> Vec<u8> {
+    let mut to = Encoder::new();
+    to.text(base.location.as_str());
+    to.entity_id(&base.entity);
+    to.def_hash(&base.content);
+    to.list(&base.heads, Encoder::op_id);
+    to.text(&base.file);
+    to.finish()
+}
+
+fn decode_base(bytes: &[u8]) -> Result<ImportBase, DecodeError> {
+    let mut from = Decoder::new(bytes);
+    let location = from.text(BYTES_MAX, "location")?.to_owned();
+    let base = ImportBase {
+        location: location.parse().map_err(|_| from.not_canonical("a location"))?,
+        entity: from.entity_id()?,
+        content: from.def_hash()?,
+        heads: from.list(ELEMENTS_MAX, "heads", Decoder::op_id)?,
+        file: from.text(BYTES_MAX, "file")?.to_owned(),
+    };
+    from.finish()?;
+    Ok(base)
+}
