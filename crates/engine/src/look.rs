@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use dm_collab::view::View;
 use dm_collab::{EntityState, ProjectionRead as _};
 use dm_lang::Entry as ScopeEntry;
-use dm_model::{DefHash, Definition, EntityId, Kind, Location, Reference, Register, Target, Value};
+use dm_model::{DefHash, Definition, EntityId, Kind, Location, Op, Reference, Register, Target, Value};
 use dm_store::ReadTx;
 
 use crate::error::EngineError;
@@ -61,15 +61,23 @@ impl<'a> Look<'a> {
         if let Some(location) = self.location_of(entity)? {
             return Ok(location.to_string());
         }
-        let mut born = None;
-        for (_, op) in self.tx.entity_ops(entity)? {
-            for register in op.action.registers() {
-                if let Some(Value::Location(Some(location))) = op.action.value(register) {
-                    born = Some(location.to_string());
+        let place = |op: &Op| match op.action.value(Register::Location) {
+            Some(Value::Location(Some(location))) => Some(location.to_string()),
+            _ => None,
+        };
+        // Where it was when it was deleted.
+        for head in self.view.heads(entity, Register::Location)? {
+            let Some(deletion) = self.view.op(&head.op)? else { continue };
+            for parent in &deletion.supersedes {
+                if let Some(location) = self.view.op(parent)?.as_deref().and_then(place) {
+                    return Ok(location);
                 }
             }
         }
-        Ok(born.unwrap_or_else(|| format!("entity {}", entity.short())))
+        // It is not in this view at all: any place that it ever had.
+        let ops = self.tx.entity_ops(entity)?;
+        let known = ops.iter().find_map(|(_, op)| place(op));
+        Ok(known.unwrap_or_else(|| format!("entity {}", entity.short())))
     }
 
     pub(crate) fn definition(&self, hash: &DefHash) -> Result<Definition, EngineError> {

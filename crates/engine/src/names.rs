@@ -260,7 +260,7 @@ impl Transaction<'_> {
     ) -> Result<Written, EngineError> {
         let patch = if changes.is_empty() && new_patch {
             // A patch that would hold nothing is not begun.
-            self.forget_patch(at)?;
+            self.forget_patch()?;
             None
         } else {
             if !changes.is_empty() {

@@ -185,12 +185,13 @@ impl Transaction<'_> {
         Ok(report)
     }
 
-    pub(crate) fn forget_patch(&mut self, at: usize) -> Result<(), EngineError> {
-        let patch = self.patch_at(at)?;
-        self.tx.remove_draft(&patch)?;
-        self.workspace.session.patches.retain(|other| *other != patch);
-        self.workspace.session.focused = None;
-        self.save_session()
+    /// A patch that was begun and holds nothing was never begun: the focus is where it was.
+    pub(crate) fn forget_patch(&mut self) -> Result<(), EngineError> {
+        self.tx.take_back()?;
+        if let Some(session) = self.tx.session(&self.workspace.session.id)? {
+            self.workspace.session = session;
+        }
+        Ok(())
     }
 
     /// Gives the tests of a text their names: those of the stored tests that they are.

@@ -40,13 +40,16 @@ struct History {
 
 impl History {
     fn load(tx: &ReadTx<'_>, workspace: &Workspace) -> Result<Self, EngineError> {
-        let commands = tx.commands(Some(&workspace.session.id), usize::MAX)?;
+        let all = tx.commands(usize::MAX)?;
         let mut newest: BTreeMap<u64, CommandSummary> = BTreeMap::new();
-        for command in &commands {
+        // An undo that makes another session current is that one's command, whosever it is about.
+        for command in &all {
             if let Some(target) = command.target {
                 newest.entry(target).or_insert_with(|| command.clone());
             }
         }
+        let own = workspace.session.id;
+        let commands = all.into_iter().filter(|command| command.session == own).collect();
         Ok(Self { commands, newest })
     }
 
@@ -90,7 +93,7 @@ impl Snapshot<'_> {
     /// If the store cannot be read.
     pub fn commands(&self, all: bool, limit: usize) -> Result<Vec<CommandEntry>, EngineError> {
         let history = History::load(&self.tx, &self.workspace)?;
-        let listed = if all { self.tx.commands(None, limit)? } else { history.commands.clone() };
+        let listed = if all { self.tx.commands(limit)? } else { history.commands.clone() };
         let names: BTreeMap<_, _> = self.tx.sessions()?.into_iter().map(|session| (session.id, session.name)).collect();
         let entry = |command: CommandSummary| {
             let session = names.get(&command.session).cloned().unwrap_or_else(|| command.session.short());

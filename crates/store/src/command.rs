@@ -244,19 +244,13 @@ fn summary_row(row: &rusqlite::Row<'_>) -> rusqlite::Result<CommandSummary> {
 }
 
 impl ReadTx<'_> {
-    /// Commands, newest first; those of one session only, if named.
+    /// Commands of all sessions, newest first.
     ///
     /// # Errors
     /// The disk.
-    pub fn commands(&self, session: Option<&SessionId>, limit: usize) -> Result<Vec<CommandSummary>, StoreError> {
+    pub fn commands(&self, limit: usize) -> Result<Vec<CommandSummary>, StoreError> {
         let limit = i64::try_from(limit).unwrap_or(i64::MAX);
-        match session {
-            Some(session) => {
-                let sql = format!("{SUMMARY} WHERE session = ?1 ORDER BY id DESC LIMIT ?2");
-                self.rows(&sql, (session.as_bytes(), limit), summary_row)
-            }
-            None => self.rows(&format!("{SUMMARY} ORDER BY id DESC LIMIT ?1"), [limit], summary_row),
-        }
+        self.rows(&format!("{SUMMARY} ORDER BY id DESC LIMIT ?1"), [limit], summary_row)
     }
 
     /// A command, if it is remembered.
@@ -283,7 +277,8 @@ impl ReadTx<'_> {
     pub fn images_elsewhere<'c>(&self, command: &'c Command, side: Side) -> Result<Vec<&'c Row>, StoreError> {
         let mut elsewhere = Vec::new();
         for image in &command.images {
-            if !matches!(image.row, Row::Bases(_)) && self.row_bytes(&image.row)?.as_deref() != image.side(side) {
+            let now = self.row_bytes(&image.row)?;
+            if !matches!(image.row, Row::Bases(_)) && differs(&image.row, now.as_deref(), image.side(side)) {
                 elsewhere.push(&image.row);
             }
         }
@@ -337,7 +332,7 @@ impl WriteTx<'_> {
         let mut images = Vec::new();
         for (row, before) in std::mem::take(&mut self.captured) {
             let after = self.row_bytes(&row)?;
-            if before != after || matches!(row, Row::Bases(_)) {
+            if differs(&row, before.as_deref(), after.as_deref()) || matches!(row, Row::Bases(_)) {
                 images.push(Image { row, before, after });
             }
         }
@@ -362,6 +357,19 @@ impl WriteTx<'_> {
         let id = self.store.connection.last_insert_rowid();
         self.run("DELETE FROM command WHERE id <= ?1", [id - COMMANDS_KEPT])?;
         Ok(Some(id.cast_unsigned()))
+    }
+
+    /// Makes all private rows that this transaction wrote what they were before it.
+    ///
+    /// # Errors
+    /// The disk.
+    pub fn take_back(&mut self) -> Result<(), StoreError> {
+        for (row, before) in std::mem::take(&mut self.captured).into_iter().rev() {
+            let restored = self.restore_row(&row, before.as_deref());
+            restored.map_err(|error| error.unwrap_or_else(|| self.damaged(format!("{row:?}"))))?;
+        }
+        self.captured.clear();
+        Ok(())
     }
 
     /// Makes the rows of a command's images what they are on this side.
@@ -414,6 +422,21 @@ impl WriteTx<'_> {
             (Row::Bases(root), _) => self.forget_import_root(root)?,
         }
         Ok(())
+    }
+}
+
+/// Whether two states of a row differ in more than when a session was last active, which every command changes.
+fn differs(row: &Row, left: Option<&[u8]>, right: Option<&[u8]>) -> bool {
+    if left == right {
+        return false;
+    }
+    let timeless = |bytes: &[u8]| {
+        let session = Session::decode(bytes).ok();
+        session.map(|session| Session { last_active_at: Timestamp::from_ms(0), ..session })
+    };
+    match (row, left, right) {
+        (Row::Session(_), Some(left), Some(right)) => timeless(left).is_none() || timeless(left) != timeless(right),
+        _ => true,
     }
 }
 

@@ -27,7 +27,6 @@ CREATE TABLE command (
   id INTEGER PRIMARY KEY AUTOINCREMENT, session BLOB NOT NULL, at INTEGER NOT NULL, kind INTEGER NOT NULL, target INTEGER,
   verb TEXT NOT NULL, words TEXT NOT NULL, enc INTEGER NOT NULL, data BLOB NOT NULL
 );
-CREATE INDEX command_session ON command (session, id);
 ";
 
 /// The tables that a rebuild empties. `entity` keeps its ids, since packed references are made of them.

@@ -7,3 +7,4 @@ mod imports;
 mod names;
 mod sessions;
 mod support;
+mod undo;
