@@ -50,12 +50,17 @@ fn cli_manual() -> String {
 
 fn manual_of(command: &Command, parent: &str, text: &mut String) {
     let name = format!("{parent} {}", command.get_name());
-    if command.get_subcommands().next().is_some() {
-        for child in command.get_subcommands() {
-            manual_of(child, &name, text);
-        }
-        return;
+    let children: Vec<&Command> = command.get_subcommands().collect();
+    // A verb with others below it that also does something by itself is one of its own.
+    if children.is_empty() || !command.is_subcommand_required_set() {
+        manual_of_one(command, &name, text);
     }
+    for child in children {
+        manual_of(child, &name, text);
+    }
+}
+
+fn manual_of_one(command: &Command, name: &str, text: &mut String) {
     let usage = command.clone().render_usage().to_string();
     let about = command.get_about().map(ToString::to_string).unwrap_or_default();
     text.push_str(&format!("\n## `{name}`\n\n{about}.\n\n```text\n{}\n```\n\n", usage.trim()));

@@ -37,6 +37,11 @@ fn names() {
 }
 
 #[test]
+fn undo() {
+    walkthrough("undo.md");
+}
+
+#[test]
 fn the_readme() {
     let sandbox = sandbox();
     sandbox.machine("laptop").copy_folder(root().join("packages"), "packages");

@@ -25,7 +25,7 @@ const fn after(verb: &'static str, args: &'static [&'static str], needs: &'stati
 }
 
 /// Verbs that only read.
-const READING: [Case; 19] = [
+const READING: [Case; 21] = [
     case("status", &[]),
     case("diff", &[]),
     case("log", &[]),
@@ -45,10 +45,12 @@ const READING: [Case; 19] = [
     case("config get", &["author"]),
     case("config list", &[]),
     case("verify", &[]),
+    case("ops", &[]),
+    case("ops show", &["1"]),
 ];
 
 /// Verbs that write to the store, and can be seen to.
-const WRITING: [Case; 21] = [
+const WRITING: [Case; 23] = [
     case("import", &["src", "--intent", "Follow"]),
     case("session new", &["third"]),
     after("session switch", &["work"], &[&["session", "switch", "other"]]),
@@ -67,6 +69,8 @@ const WRITING: [Case; 21] = [
     case("remote add", &["away", "http://127.0.0.1:9"]),
     case("remote remove", &["home"]),
     case("config set", &["author", "Zoe"]),
+    case("undo", &[]),
+    after("redo", &[], &[&["undo"]]),
     case("sync", &[]),
     case("push", &[]),
     case("pull", &[]),
