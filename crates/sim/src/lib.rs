@@ -16,12 +16,14 @@
 )]
 
 pub mod agreement;
+pub mod cluster;
 pub mod history;
 mod memory;
 pub mod model;
 pub mod person;
 pub mod world;
 
+pub use cluster::SimCluster;
 pub use history::{Edit, History, Share, Step};
 pub use memory::Memory;
 pub use person::{Person, Watch};

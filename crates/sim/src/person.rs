@@ -164,6 +164,16 @@ impl Person {
         if self.watch == Watch::Always { agreement::check(&self.memory, &self.holdings) } else { Ok(()) }
     }
 
+    /// Holds the definitions themselves, too, of which the projection knows the heads only: an exchange gives them away.
+    pub fn keep_definitions(&mut self) {
+        let heads: Vec<ContentHead> = self.memory.content().collect();
+        for (definition, head) in library() {
+            if heads.iter().any(|held| held.hash == head.hash) {
+                self.memory.definitions.entry(head.hash).or_insert_with(|| Arc::new(definition.clone()));
+            }
+        }
+    }
+
     /// Compares what the sessions see, and the ops that their drafts make.
     ///
     /// # Errors

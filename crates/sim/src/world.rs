@@ -166,16 +166,20 @@ impl World {
         Ok(id)
     }
 
-    /// A person applies revisions as they are.
+    /// A person applies revisions as they are, in one fact; none if there are none.
     ///
     /// # Errors
     /// If product and model disagree about it.
-    pub fn put_in(&mut self, who: usize, members: &[(PatchId, RevisionId)]) -> Result<(), Disagreement> {
+    pub fn put_in(
+        &mut self,
+        who: usize,
+        members: &[(PatchId, RevisionId)],
+    ) -> Result<Option<EnvelopeId>, Disagreement> {
         if members.is_empty() {
-            return Ok(());
+            return Ok(None);
         }
         let fact = apply_fact(&self.people[who].memory, members, String::new()).unwrap();
-        self.seal(who, Body::Apply(fact)).map(drop)
+        self.seal(who, Body::Apply(fact)).map(Some)
     }
 
     /// A person applies a revision with all that it needs and uses.
@@ -184,7 +188,7 @@ impl World {
     /// If product and model disagree about it.
     pub fn put_in_group(&mut self, who: usize, patch: PatchId, revision: RevisionId) -> Result<(), Disagreement> {
         let group = apply_group(&self.people[who].memory, &[(patch, revision)]).unwrap();
-        self.put_in(who, &group.members)
+        self.put_in(who, &group.members).map(drop)
     }
 
     /// The ops that edits come to, each made from what the ones before it left.
@@ -222,7 +226,7 @@ impl World {
         }
         let patch = self.new_patch();
         let revision = self.freeze(who, patch, Vec::new(), ops)?;
-        if then == Then::Apply { self.put_in(who, &[(patch, revision)]) } else { Ok(()) }
+        if then == Then::Apply { self.put_in(who, &[(patch, revision)]).map(drop) } else { Ok(()) }
     }
 
     fn ready(&mut self, who: usize, session: u8, draft: u8, then: Then) -> Result<(), Disagreement> {
@@ -276,7 +280,7 @@ impl World {
 
     fn apply(&mut self, who: usize, patch: u8, revision: u8, group: bool) -> Result<(), Disagreement> {
         let Some((patch, revision)) = self.revision(who, patch, revision) else { return Ok(()) };
-        if group { self.put_in_group(who, patch, revision) } else { self.put_in(who, &[(patch, revision)]) }
+        if group { self.put_in_group(who, patch, revision) } else { self.put_in(who, &[(patch, revision)]).map(drop) }
     }
 
     fn unapply(&mut self, who: usize, patch: u8) -> Result<(), Disagreement> {
@@ -329,7 +333,7 @@ impl World {
         ops.push(Op::new(entity, action).superseding(over));
         let patch = self.new_patch();
         let revision = self.freeze(who, patch, Vec::new(), ops)?;
-        if then == Then::Apply { self.put_in(who, &[(patch, revision)]) } else { Ok(()) }
+        if then == Then::Apply { self.put_in(who, &[(patch, revision)]).map(drop) } else { Ok(()) }
     }
 
     /// The conflicts that a person lists.
@@ -365,7 +369,7 @@ impl World {
                 _ => Ok(()),
             },
             Subject::Patch { patch, values } => match pick(values, way).copied().flatten() {
-                Some(revision) => self.put_in(who, &[(*patch, revision)]),
+                Some(revision) => self.put_in(who, &[(*patch, revision)]).map(drop),
                 None => {
                     let fact = unapply_fact(memory, &[*patch]).unwrap();
                     self.seal(who, Body::Unapply(fact)).map(drop)
@@ -374,14 +378,13 @@ impl World {
         }
     }
 
-    /// A person applies what a pull applies, and says whether that was anything.
+    /// A person applies what a pull applies, in one fact; none if that is nothing.
     ///
     /// # Errors
     /// If product and model disagree about it.
-    pub fn pull(&mut self, who: usize) -> Result<bool, Disagreement> {
+    pub fn pull(&mut self, who: usize) -> Result<Option<EnvelopeId>, Disagreement> {
         let chosen = exchange::select(&self.people[who].memory, &anyone).unwrap().apply;
-        self.put_in(who, &chosen)?;
-        Ok(!chosen.is_empty())
+        self.put_in(who, &chosen)
     }
 
     /// Gives one person some of what another has.
@@ -457,7 +460,7 @@ impl World {
             self.exchange()?;
             let mut moved = false;
             for who in 0..self.people.len() {
-                moved |= self.pull(who)?;
+                moved |= self.pull(who)?.is_some();
             }
             if !moved {
                 return Ok(());

@@ -55,7 +55,7 @@ proptest! {
             agreed(world.step(&step))?;
         }
         agreed(world.send(0, 2, Share::ALL))?;
-        while agreed(world.pull(2))? {}
+        while agreed(world.pull(2))?.is_some() {}
         let (source, listener) = (ids(&world, 0), ids(&world, 2));
         prop_assert!(listener.is_subset(&source), "{listener:?} and not only {source:?}");
     }
