@@ -261,7 +261,7 @@ fn named_failure(message: String, error: EngineError) -> Failure {
         EngineError::NeededByOthers(patches) => Failure::refused(format!("{message}:"))
             .with_details(listed(&patches))
             .hint("take those out first, or write a patch that turns the change back"),
-        EngineError::Remote { source, .. } => remote_failure(message, &source),
+        EngineError::Remote { name, url, source } => remote_failure(message, &name, &url, &source),
         EngineError::RemoteExists(_) => Failure::refused(message).hint("`dm remote remove NAME` forgets it"),
         EngineError::NoAuthor => {
             Failure::usage(message).hint("name one with --author NAME, DM_AUTHOR or `dm config set --user author NAME`")
@@ -276,16 +276,16 @@ fn named_failure(message: String, error: EngineError) -> Failure {
     }
 }
 
-fn remote_failure(message: String, error: &RemoteError) -> Failure {
+fn remote_failure(message: String, name: &str, url: &str, error: &RemoteError) -> Failure {
     let failure = Failure::unable(message);
     match error {
         RemoteError::Unreachable(_) | RemoteError::TimedOut(_) => {
             failure.hint("what is here stays here; try again when it answers")
         }
         RemoteError::Cut(_) => failure.hint("what arrived whole is kept; try again, it goes on where it stopped"),
-        RemoteError::NotAllowed(_) => {
-            failure.hint("`dm token create` makes a key on its side; `dm remote add NAME URL --token KEY` shows it")
-        }
+        RemoteError::NotAllowed(_) => failure
+            .hint("`dm token create NAME`, typed where the server is, makes a key")
+            .hint(format!("here: `dm remote remove {name}`, then `dm remote add {name} {url} --token KEY`")),
         RemoteError::Version(_) => failure.hint("install the newer dm on the side that has the older one"),
         RemoteError::Foreign(_) => failure.hint("check the URL with `dm remote list`"),
         RemoteError::Refused { .. } => failure,

@@ -3,10 +3,13 @@
 //! The machines of `dm_collab::sync` say what comes next; here it is done: messages go over a line, parcels into the store,
 //! each in a transaction of its own, so that a cut loses at most the parcel under way.
 
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
 use dm_collab::exchange::{Candidates, Selection};
 use dm_collab::patch::{apply_fact, revision_body};
 use dm_collab::sync::{self, Initiator, Message, Parcel, Plan, Responder, Step, SyncError};
-use dm_model::{Body, EnvelopeId, PatchId, Space};
+use dm_model::{Body, Envelope, EnvelopeId, PatchId, Space};
 use dm_store::{Arrival, HashedDefinition, ReadTx, Remote};
 
 use crate::engine::{Engine, SessionChoice};
@@ -63,10 +66,10 @@ impl Transaction<'_> {
         let brought = patches_of(&self.tx, arrived)?;
         let look = self.look(None)?;
         let all: Vec<String> = patches::all_patches(&self.tx)?.iter().map(ToString::to_string).collect();
-        let summarize = |ids: &[PatchId]| -> Result<Vec<PatchSummary>, EngineError> {
+        let summarize = |ids: &BTreeSet<PatchId>| -> Result<Vec<PatchSummary>, EngineError> {
             ids.iter().map(|patch| patches::summary_among(&look, &self.workspace, patch, &all)).collect()
         };
-        let applied: Vec<PatchId> = selection.apply.iter().map(|(patch, _)| *patch).collect();
+        let applied = selection.apply.iter().map(|(patch, _)| *patch).collect();
         let mut held = Vec::new();
         for patch in &selection.held {
             held.push(held_patch(&look, &self.workspace, patch)?);
@@ -108,17 +111,29 @@ fn selection(tx: &ReadTx<'_>) -> Result<Selection, EngineError> {
     Ok(Candidates::of(tx, &|envelope| trusted.trusts(envelope))?.select()?)
 }
 
-/// The patches that these envelopes bring revisions of, each once, in their order.
-fn patches_of(tx: &ReadTx<'_>, ids: &[EnvelopeId]) -> Result<Vec<PatchId>, EngineError> {
-    let mut brought = Vec::new();
+/// The patch of each of these envelopes that is a revision.
+fn revisions_of(tx: &ReadTx<'_>, ids: &[EnvelopeId]) -> Result<Vec<PatchId>, EngineError> {
+    let mut patches = Vec::new();
     for id in ids {
-        if let Some(body) = revision_body(tx, id)?
-            && !brought.contains(&body.patch)
-        {
-            brought.push(body.patch);
-        }
+        patches.extend(revision_body(tx, id)?.map(|body| body.patch));
     }
-    Ok(brought)
+    Ok(patches)
+}
+
+/// The patches that these envelopes bring revisions of, oldest first.
+fn patches_of(tx: &ReadTx<'_>, ids: &[EnvelopeId]) -> Result<BTreeSet<PatchId>, EngineError> {
+    Ok(revisions_of(tx, ids)?.into_iter().collect())
+}
+
+/// How far an exchange is, for a person who waits.
+fn progress_words(remote: &str, question: &Message, coming: usize, going: usize) -> String {
+    match question {
+        Message::Hello { .. } => format!("asking {remote}"),
+        Message::Have { .. } => format!("comparing with {remote}"),
+        Message::Get { .. } => format!("receiving from {remote}: {coming} envelopes to come"),
+        Message::GetContent { .. } => format!("receiving definitions from {remote}"),
+        _ => format!("sending to {remote}: {going} envelopes to go after these"),
+    }
 }
 
 /// An exchange under way: a machine, the line it speaks over, and what came of it.
@@ -130,6 +145,7 @@ struct Exchange<'e> {
     dry_run: bool,
     arrived: Arrived,
     received: Received,
+    received_facts: u64,
     /// How many of the outcome's known envelopes are noted already.
     noted: usize,
 }
@@ -157,6 +173,7 @@ impl Engine {
             dry_run,
             arrived: Arrived::default(),
             received: Received::default(),
+            received_facts: 0,
             noted: 0,
         };
         exchange.run(progress)?;
@@ -213,7 +230,7 @@ impl Exchange<'_> {
             step = match self.checked(step)? {
                 Step::Send(question) => {
                     let (coming, going) = self.machine.ahead();
-                    progress(&format!("{}: {coming} envelopes to come, {going} to go", question.kind()));
+                    progress(&progress_words(&self.remote.name, &question, coming, going));
                     let answer = self.line.ask(&question).map_err(|source| self.failure(source))?;
                     self.machine.handle(answer, &engine.store().read()?)
                 }
@@ -242,6 +259,8 @@ impl Exchange<'_> {
     }
 
     fn store(&mut self, received: sync::Received) -> Result<(), EngineError> {
+        let fact = |envelope: &&Arc<Envelope>| !matches!(envelope.body(), Body::Revision(_));
+        self.received_facts += received.envelopes.iter().filter(fact).count() as u64;
         self.arrived.ids.extend(received.envelopes.iter().map(|envelope| envelope.id()));
         if self.dry_run {
             self.arrived.unstored.push(received);
@@ -289,6 +308,7 @@ impl Exchange<'_> {
         let snapshot = self.engine.snapshot(&SessionChoice::Current)?;
         let look = snapshot.look()?;
         let ids: Vec<String> = patches::all_patches(&snapshot.tx)?.iter().map(ToString::to_string).collect();
+        let sent_revisions = revisions_of(&snapshot.tx, &outcome.sent)?.len();
         let mut sent = Vec::new();
         for patch in patches_of(&snapshot.tx, &outcome.sent)? {
             sent.push(patches::summary_among(&look, &snapshot.workspace, &patch, &ids)?);
@@ -298,7 +318,9 @@ impl Exchange<'_> {
             dry_run: self.dry_run,
             sent,
             sent_envelopes: outcome.sent.len() as u64,
+            sent_facts: outcome.sent.len().saturating_sub(sent_revisions) as u64,
             received_envelopes: outcome.received.len() as u64,
+            received_facts: self.received_facts,
             received: self.received,
             round_trips: self.line.trips,
             bytes_sent: self.line.bytes_sent,

@@ -137,10 +137,11 @@ impl Line {
         match error {
             ureq::Error::Timeout(_) => RemoteError::TimedOut(self.timeout_s),
             ureq::Error::Io(error) if error.kind() == io::ErrorKind::TimedOut => RemoteError::TimedOut(self.timeout_s),
-            ureq::Error::Io(error) if phase == Phase::Answering => RemoteError::Cut(error.to_string()),
+            ureq::Error::Io(error) if phase == Phase::Answering => RemoteError::Cut(plain(&error)),
             ureq::Error::Io(error) if error.kind() != io::ErrorKind::ConnectionRefused && self.trips > 1 => {
-                RemoteError::Cut(error.to_string())
+                RemoteError::Cut(plain(&error))
             }
+            ureq::Error::Io(error) => RemoteError::Unreachable(plain(&error)),
             ureq::Error::Protocol(error) => RemoteError::Foreign(error.to_string()),
             ureq::Error::BodyExceedsLimit(_) => {
                 RemoteError::Invalid(ProtocolError::TooLarge { found: MESSAGE_BYTES_MAX + 1 })
@@ -154,6 +155,11 @@ impl Line {
 enum Phase {
     Asking,
     Answering,
+}
+
+/// What went wrong, without the number that each operating system has for it.
+fn plain(error: &io::Error) -> String {
+    if error.raw_os_error().is_some() { error.kind().to_string() } else { error.to_string() }
 }
 
 /// What a status other than 200 means.

@@ -484,10 +484,14 @@ pub struct ExchangeReport {
     pub dry_run: bool,
     /// Patches sent.
     pub sent: Vec<PatchSummary>,
-    /// Envelopes sent.
+    /// Envelopes sent: revisions of patches, and facts.
     pub sent_envelopes: u64,
+    /// Those of them that are facts.
+    pub sent_facts: u64,
     /// Envelopes received.
     pub received_envelopes: u64,
+    /// Those of them that are facts.
+    pub received_facts: u64,
     /// What they brought.
     pub received: Received,
     /// Round trips.

@@ -37,7 +37,7 @@ pub fn remote(context: &Context, command: RemoteCommand) -> Result<ExitCode, Fai
             let received = context.write_anywhere(dry_run, |transaction| transaction.trust(&author, &key))?;
             context.answer(&received, |received, page| {
                 page.line(format!("trusts the key {key} of {author} from now on"));
-                received_page(received, page);
+                received_page(received, dry_run, page);
             })
         }
     }
@@ -65,44 +65,75 @@ pub fn exchange(context: &Context, args: &SyncArgs, direction: Direction) -> Res
     Ok(if args.check && !clean { ExitCode::from(1) } else { code })
 }
 
+/// How many digits of a key are shown: enough to trust it by.
+const KEY_SHOWN: usize = 16;
+/// Most patches that a list of them shows.
+const LISTED_MAX: usize = 12;
+
 fn exchange_page(report: &ExchangeReport, direction: Direction, page: &mut Page) {
-    if direction != Direction::PullOnly {
-        let words = if report.dry_run { "would send" } else { "sent" };
-        for patch in &report.sent {
-            page.line(format!("{words} {}", pages::patch_line(patch)));
-        }
-        if report.sent_envelopes == 0 {
-            page.line(format!("nothing to send to {}", report.remote));
-        } else {
-            let patches = output::count(report.sent.len() as u64, "patch");
-            let envelopes = output::count(report.sent_envelopes, "envelope");
-            page.line(format!("{words} {patches} in {envelopes} to {}", report.remote));
-        }
+    let (pulls, pushes) = (direction != Direction::PushOnly, direction != Direction::PullOnly);
+    let remote = &report.remote;
+    if pulls && pushes && report.received_envelopes == 0 && report.sent_envelopes == 0 {
+        page.line(format!("nothing to exchange: {remote} holds the same"));
+    } else if pulls {
+        page.line(match (report.received.patches.len() as u64, report.dry_run) {
+            (0, _) => format!("no new patch from {remote}"),
+            (patches, true) => format!("would come from {remote}: {}", output::count(patches, "patch")),
+            (patches, false) => format!("came from {remote}: {}", output::count(patches, "patch")),
+        });
     }
-    if direction != Direction::PushOnly {
-        if report.received_envelopes == 0 {
-            page.line(format!("nothing new from {}", report.remote));
-        } else {
-            let words = if report.dry_run { "would come" } else { "came" };
-            let envelopes = output::count(report.received_envelopes, "envelope");
-            page.line(format!("{envelopes} {words} from {}", report.remote));
-        }
-        received_page(&report.received, page);
+    if pulls {
+        received_page(&report.received, report.dry_run, page);
+    }
+    if pushes {
+        sent_page(report, pulls, page);
     }
     page.line(format!("view {}", styled(DIM, &report.view_fingerprint)));
 }
 
-fn received_page(received: &Received, page: &mut Page) {
-    for key in &received.new_keys {
-        let words =
-            if key.trusted { "first key seen, trusted from now on" } else { "another key; its patches are held" };
-        page.line(format!("{} {} key {}: {words}", styled(WARN, "key"), key.author, key.key));
-        if !key.trusted {
-            page.line(format!("  `dm remote trust {} {}` trusts it", key.author, key.key));
-        }
+fn sent_page(report: &ExchangeReport, pulls: bool, page: &mut Page) {
+    let remote = &report.remote;
+    match (report.sent.len() as u64, report.dry_run) {
+        // Facts, such as that something is applied here.
+        (0, false) if report.sent_envelopes > 0 => page.line(format!("told {remote} what is applied here")),
+        (0, true) if report.sent_envelopes > 0 => page.line(format!("would tell {remote} what is applied here")),
+        // The first line has said so.
+        (0, _) if pulls && report.received_envelopes == 0 => {}
+        (0, _) => page.line(format!("nothing to send to {remote}")),
+        (patches, true) => page.line(format!("would send to {remote}: {}", output::count(patches, "patch"))),
+        (patches, false) => page.line(format!("sent to {remote}: {}", output::count(patches, "patch"))),
     }
-    for patch in &received.applied {
-        page.line(format!("applied {} by {}", pages::patch_line(patch), patch.author));
+    listed(report.sent.iter().map(pages::patch_line), page);
+}
+
+fn listed(lines: impl ExactSizeIterator<Item = String>, page: &mut Page) {
+    // One more would take as much room as saying so.
+    let shown = if lines.len() == LISTED_MAX + 1 { lines.len() } else { LISTED_MAX };
+    let more = lines.len().saturating_sub(shown);
+    for line in lines.take(shown) {
+        page.line(format!("  {line}"));
+    }
+    if more > 0 {
+        page.line(format!("  … and {more} more"));
+    }
+}
+
+fn received_page(received: &Received, dry_run: bool, page: &mut Page) {
+    for key in &received.new_keys {
+        let short: String = key.key.chars().take(KEY_SHOWN).collect();
+        let words = if key.trusted && dry_run {
+            "is the first one seen: it would be trusted from then on"
+        } else if key.trusted {
+            "is the first one seen: trusted from now on"
+        } else {
+            "is another one: what it signed is held"
+        };
+        page.line(format!("{} {short} of {} {words}", styled(WARN, "key"), key.author));
+    }
+    if !received.applied.is_empty() {
+        let words = if dry_run { "would apply" } else { "applied" };
+        page.line(format!("{words} {}", output::count(received.applied.len() as u64, "patch")));
+        listed(received.applied.iter().map(pages::patch_of), page);
     }
     for held in &received.held {
         pages::held(held, page);

@@ -16,6 +16,12 @@ pub fn patch_line(patch: &PatchSummary) -> String {
     format!("{} {status} {}{focus}", styled(ID, &patch.short), patch.intent)
 }
 
+/// A patch and whose it is.
+#[must_use]
+pub fn patch_of(patch: &PatchSummary) -> String {
+    format!("{} {} {}", styled(ID, &patch.short), patch.intent, styled(DIM, &format!("({})", patch.author)))
+}
+
 /// A patch with author and time.
 #[must_use]
 pub fn patch_long(patch: &PatchSummary) -> String {

@@ -42,6 +42,16 @@ fn undo() {
 }
 
 #[test]
+fn two_laptops_and_a_server() {
+    walkthrough("two-laptops-and-a-server.md");
+}
+
+#[test]
+fn bad_days() {
+    walkthrough("bad-days.md");
+}
+
+#[test]
 fn the_readme() {
     let sandbox = sandbox();
     sandbox.machine("laptop").copy_folder(root().join("packages"), "packages");
