@@ -7,7 +7,7 @@ use std::cell::OnceCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use dm_model::{Action, DefHash, EntityId, Kind, Location, Op, OpId, Register, RevisionId, Value, entity_id};
+use dm_model::{Action, Body, DefHash, EntityId, Kind, Location, Op, OpId, Register, RevisionId, Value, entity_id};
 
 use crate::conflict::{self, Conflict};
 use crate::delta::ContentHead;
@@ -585,7 +585,19 @@ fn lay_revision(
     Ok(())
 }
 
-/// Lays over the main what is needed and neither there nor laid yet: for each op its least carrier, with what that needs.
+/// The first of these revisions all of whose ops this version knows.
+fn least_known(read: &dyn ProjectionRead, ascending: Vec<RevisionId>) -> Result<Option<RevisionId>, ReadError> {
+    for revision in ascending {
+        let Some(envelope) = read.envelope(&revision)? else { continue };
+        if matches!(envelope.body(), Body::Revision(body) if body.ops.iter().all(Op::is_known)) {
+            return Ok(Some(revision));
+        }
+    }
+    Ok(None)
+}
+
+/// Lays over the main what is needed and neither there nor laid yet: for each op its least carrier that this version knows, with
+/// what that needs.
 fn lay_needs(read: &dyn ProjectionRead, overlay: &mut Overlay, needs: BTreeSet<OpId>) -> Result<(), ReadError> {
     let mut wanted = needs;
     let mut asked = BTreeSet::new();
@@ -594,7 +606,7 @@ fn lay_needs(read: &dyn ProjectionRead, overlay: &mut Overlay, needs: BTreeSet<O
         let mut carriers = BTreeSet::new();
         for op in std::mem::take(&mut wanted) {
             if asked.insert(op) && !overlay.ops.contains_key(&op) && !read.op_effective(&op)? {
-                carriers.extend(read.carriers(&op)?.into_iter().min());
+                carriers.extend(least_known(read, read.carriers(&op)?)?);
             }
         }
         for carrier in carriers {

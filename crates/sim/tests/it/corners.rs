@@ -2,7 +2,7 @@
 
 use dm_collab::exchange::select;
 use dm_collab::{Conflict, ConflictKind, Effect, Membership, ProjectionRead as _, View};
-use dm_model::{Body, DefHash, EntityId, OpId, Register, entity_id};
+use dm_model::{Body, DefHash, EntityId, Op, OpId, Register, entity_id};
 use dm_sim::agreement::anyone;
 use dm_sim::history::{Base, Then, What};
 use dm_sim::person::{content, place};
@@ -424,4 +424,32 @@ fn a_move_and_an_edit_commute_and_a_place_taken_twice_is_a_collision() {
     story.meet();
     assert_eq!(story.conflicts(), []);
     assert!(story.is_settled());
+}
+
+#[test]
+fn a_session_passes_over_a_carrier_that_only_a_newer_version_knows() {
+    // What is pinned needs the creation of place 1, which two patches carry: one of them also has an op of a later version.
+    let mut greatest_was_needed = false;
+    for seed in 0..8u8 {
+        let mut story = Story(World::new(1, Watch::Always));
+        let birth = edit(1, What::Put, seed);
+        story.step(&Step::Newer { who: 0, at: 0, edits: vec![birth], then: Then::Leave });
+        story.writes(0, &[birth], Base::Current, Then::Leave);
+        let ops = match story.memory(0).envelopes[&story.0.patches[1].revisions[0]].body() {
+            Body::Revision(body) => body.ops.clone(),
+            _ => unreachable!("a revision"),
+        };
+        let action = dm_model::Action::UpdateName { old: None, new: content(4) };
+        let above = Op::new(ops[0].entity, action).superseding([ops[0].id()]);
+        let patch = dm_model::PatchId::from_bytes([seed; 16]);
+        let pinned = story.0.freeze(0, patch, Vec::new(), vec![above]).unwrap();
+        story.0.people[0].sessions[0].pinned.push(pinned);
+        story.0.people[0].check_sessions().unwrap();
+        let session = &story.0.people[0].sessions[0];
+        let shown = session.see(0, |layers| View::session(story.memory(0), layers).unwrap().content(&born(1)).unwrap());
+        assert_eq!(shown, Some(content(4)));
+        let carriers = story.memory(0).carriers(&ops[0].id()).unwrap();
+        greatest_was_needed |= carriers.last() == Some(&story.0.patches[1].revisions[0]);
+    }
+    assert!(greatest_was_needed);
 }
