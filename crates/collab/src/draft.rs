@@ -107,6 +107,15 @@ pub enum DraftError {
     NoContent(EntityId),
 }
 
+/// Which rows stay.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Keep {
+    /// Those whose value is not that of their base.
+    Changes,
+    /// Every one.
+    All,
+}
+
 /// What an edit writes and what its author was shown.
 #[derive(Debug, Clone)]
 pub struct Edit<'a> {
@@ -301,6 +310,19 @@ impl Stack {
     /// # Errors
     /// [`DraftError::Stale`] if the draft has a row for the register that the author was not shown.
     pub fn write(&mut self, at: usize, edit: &Edit<'_>) -> Result<(), DraftError> {
+        self.record(at, edit, Keep::Changes)
+    }
+
+    /// Records a resolution: as [`Stack::write`], but a value that was there before leaves a row too. Whoever deletes again what
+    /// somebody edited says with it that the edit was seen (SEMANTICS R22).
+    ///
+    /// # Errors
+    /// As [`Stack::write`].
+    pub fn resolve(&mut self, at: usize, edit: &Edit<'_>) -> Result<(), DraftError> {
+        self.record(at, edit, Keep::All)
+    }
+
+    fn record(&mut self, at: usize, edit: &Edit<'_>, keep: Keep) -> Result<(), DraftError> {
         let own: Vec<OpId> = self.made_of(at, &edit.entity).iter().map(|made| made.id).collect();
         let on_own = edit.shown.iter().any(|head| own.contains(&head.op));
         let others: Vec<&Head> = edit.shown.iter().filter(|head| !own.contains(&head.op)).collect();
@@ -315,6 +337,9 @@ impl Stack {
         if let Some(row) = row {
             seen.extend(row.seen.iter().cloned());
             base = if others.is_empty() { row.base.clone() } else { None };
+        }
+        if keep == Keep::All {
+            base = None;
         }
         seen.sort();
         seen.dedup();

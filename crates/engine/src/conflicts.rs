@@ -407,7 +407,7 @@ impl Transaction<'_> {
             .collect();
         let edit = Edit { entity, register, value, shown: &shown, witness: &witness, creators: &creators };
         let location: Location = location.parse()?;
-        self.workspace.stack.write(at, &edit).map_err(|error| self.draft_error(error, &location))
+        self.workspace.stack.resolve(at, &edit).map_err(|error| self.draft_error(error, &location))
     }
 
     /// Deleted or deprecated beside an edit: keep it, or set it aside having seen the edit.
@@ -416,12 +416,7 @@ impl Transaction<'_> {
         let chosen = self.chosen(conflict, way)?;
         let deletion = conflict.kind == ConflictKind::DeleteEdit;
         let register = if deletion { Register::Location } else { Register::Deprecation };
-        let aside = dm_collab::conflict::sets_aside(&chosen.value);
-        let value = match (aside, deletion) {
-            (true, _) => chosen.value,
-            (false, false) => Value::Deprecation(None),
-            (false, true) => Value::Location(Some(self.look(Some(at))?.last_location(&entity)?.parse()?)),
-        };
+        let value = beside(&self.look(Some(at))?, conflict, &chosen)?;
         self.settle(at, entity, register, value, &conflict.heads)?;
         Ok(vec![entity])
     }
@@ -510,6 +505,18 @@ impl Transaction<'_> {
         }
         Ok(touched)
     }
+}
+
+/// What settles a deletion or deprecation beside an edit: set aside having seen the edit, or kept where it was.
+pub(crate) fn beside(look: &Look<'_>, conflict: &Conflict, chosen: &Head) -> Result<Value, EngineError> {
+    if dm_collab::conflict::sets_aside(&chosen.value) {
+        return Ok(chosen.value.clone());
+    }
+    if conflict.kind != ConflictKind::DeleteEdit {
+        return Ok(Value::Deprecation(None));
+    }
+    let Some(entity) = conflict.entities.first() else { return Ok(chosen.value.clone()) };
+    Ok(Value::Location(Some(look.last_location(entity)?.parse()?)))
 }
 
 fn does_not_fit(way: &Way, conflict: &Conflict) -> EngineError {

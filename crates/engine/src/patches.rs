@@ -2,11 +2,11 @@
 
 use std::collections::BTreeSet;
 
-use dm_collab::conflict::Conflict;
+use dm_collab::conflict::{Conflict, ConflictKind};
 use dm_collab::patch::{self, Status};
 use dm_collab::view::{Overlay, View};
-use dm_collab::{Membership, ProjectionRead, ReadError};
-use dm_model::{Body, Op, OpId, PatchId, Revision, RevisionId, Withdraw};
+use dm_collab::{Head, Membership, ProjectionRead, ReadError};
+use dm_model::{Body, Op, OpId, PatchId, Register, Revision, RevisionId, Withdraw};
 use dm_store::ReadTx;
 
 use crate::error::EngineError;
@@ -314,7 +314,7 @@ impl Transaction<'_> {
                 return Err(self.conflicts_error(&id, &conflicts)?);
             }
             let (member, words) = self.override_conflicts(&id, &members, &conflicts)?;
-            members.push(member);
+            members.extend(member);
             overridden = words;
         }
         self.finish_apply(&members, overridden, &before)
@@ -411,7 +411,7 @@ impl Transaction<'_> {
         id: &PatchId,
         members: &[(PatchId, RevisionId)],
         conflicts: &[Conflict],
-    ) -> Result<((PatchId, RevisionId), Vec<String>), EngineError> {
+    ) -> Result<(Option<(PatchId, RevisionId)>, Vec<String>), EngineError> {
         let mut incoming: BTreeSet<OpId> = BTreeSet::new();
         let mut intent = String::new();
         for (patch, revision) in members {
@@ -425,14 +425,16 @@ impl Transaction<'_> {
         let mut words = Vec::new();
         let look = self.look(None)?;
         for conflict in conflicts {
-            let chosen = conflict.heads.iter().find(|head| incoming.contains(&head.op));
-            let Some(op) = chosen.and_then(|head| overriding(conflict, head)) else {
-                return Err(self.conflicts_error(id, std::slice::from_ref(conflict))?);
-            };
             words.push(crate::conflicts::sentence(&look, conflict)?);
-            ops.push(op);
+            if let Some(head) = conflict.heads.iter().find(|head| incoming.contains(&head.op)) {
+                ops.extend(overriding(&look, conflict, head)?);
+            }
         }
         drop(look);
+        if ops.is_empty() {
+            // What no write settles is taken as it is: it stays listed in main.
+            return Ok((None, words));
+        }
         let now = self.engine.system().now();
         let patch = crate::system::new_patch_id(self.engine.system()).map_err(EngineError::NoRandomness)?;
         let header = dm_store::DraftHeader {
@@ -447,15 +449,26 @@ impl Transaction<'_> {
             tags: Vec::new(),
         };
         let revision = self.append_revision(&patch, &header, ops)?;
-        Ok(((patch, revision), words))
+        Ok((Some((patch, revision)), words))
     }
 }
 
-/// The write that settles a contested register on one of its heads; none for other conflicts.
-fn overriding(conflict: &Conflict, head: &dm_collab::Head) -> Option<Op> {
-    let (entity, register) = (conflict.entities.first()?, conflict.register?);
-    let action = dm_model::Action::writing(register, head.value.clone(), None)?;
-    Some(Op::new(*entity, action).superseding(conflict.head_ops()))
+/// The write that settles a conflict on one of its heads; none where no single write does.
+fn overriding(look: &Look<'_>, conflict: &Conflict, head: &Head) -> Result<Option<Op>, EngineError> {
+    let Some(entity) = conflict.entities.first() else { return Ok(None) };
+    let (register, value) = match conflict.kind {
+        ConflictKind::DeleteEdit => (Register::Location, crate::conflicts::beside(look, conflict, head)?),
+        ConflictKind::DeprecationEdit => (Register::Deprecation, crate::conflicts::beside(look, conflict, head)?),
+        _ => match conflict.register {
+            Some(register) => (register, head.value.clone()),
+            None => return Ok(None),
+        },
+    };
+    let of_register = |head: &&Head| Register::of(&head.value, None) == Register::of(&value, None);
+    let (replaced, seen): (Vec<&Head>, Vec<&Head>) = conflict.heads.iter().partition(of_register);
+    let Some(action) = dm_model::Action::writing(register, value.clone(), None) else { return Ok(None) };
+    let op = Op::new(*entity, action).superseding(replaced.iter().map(|head| head.op));
+    Ok(Some(op.witnessing(seen.iter().map(|head| head.op))))
 }
 
 pub(crate) fn draft_failure(error: dm_collab::draft::DraftError) -> EngineError {

@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a failed check of a test is reported by a panic")]
 
+mod conflicts;
 mod edits;
 mod imports;
 mod names;
