@@ -7,13 +7,14 @@ use dm_collab::draft::Edit;
 use dm_collab::exchange::Candidates;
 use dm_collab::patch::revision_body;
 use dm_collab::{Head, ProjectionRead as _};
-use dm_model::{DefHash, EntityId, Kind, Location, OpId, PatchId, Register, Target, Value};
+use dm_model::{EntityId, Kind, Location, OpId, PatchId, Register, Target, Value};
 
 use crate::error::EngineError;
 use crate::look::Look;
 use crate::patches;
-use crate::report::{Candidate, Change, ConflictSummary, Written};
-use crate::save;
+use crate::report::{Candidate, Change, ConflictSummary, NameWarning, Written};
+use crate::save::SaveRequest;
+use crate::sources::SourceText;
 use crate::transaction::Transaction;
 use crate::trust;
 use crate::workspace::Workspace;
@@ -301,12 +302,19 @@ impl Transaction<'_> {
     pub fn resolve(&mut self, name: &str, way: &Way, intent: Option<&str>) -> Result<Written, EngineError> {
         let conflict = find(&self.look(None)?, name)?;
         let (at, new_patch) = self.draft_for(intent)?;
+        let mut warnings = Vec::new();
         let touched = match conflict.kind {
             ConflictKind::Collision => self.resolve_collision(at, &conflict, way)?,
             ConflictKind::DeletedDependency => self.restore(at, &conflict, way)?,
             ConflictKind::DeleteEdit | ConflictKind::DeprecationEdit => self.resolve_beside(at, &conflict, way)?,
             ConflictKind::Blocked | ConflictKind::Disputed => return Err(does_not_fit(way, &conflict)),
-            _ => self.resolve_register(at, &conflict, way)?,
+            _ => match (way, conflict.register, conflict.entities.first()) {
+                (Way::Text(text), Some(Register::Content), Some(entity)) => {
+                    warnings = self.settle_text(at, *entity, &conflict, text)?;
+                    vec![*entity]
+                }
+                _ => self.resolve_register(at, &conflict, way)?,
+            },
         };
         let look = self.look(None)?;
         let mut changes = Vec::new();
@@ -319,7 +327,9 @@ impl Transaction<'_> {
             });
         }
         drop(look);
-        self.written(at, new_patch, &touched, changes)
+        let mut written = self.written(at, new_patch, &touched, changes)?;
+        written.warnings = warnings;
+        Ok(written)
     }
 
     /// One register, several heads: one value over all of them.
@@ -328,7 +338,6 @@ impl Transaction<'_> {
             return Err(does_not_fit(way, conflict));
         };
         let value = match (way, register) {
-            (Way::Text(text), Register::Content) => Value::Content(self.settled_text(at, entity, text)?),
             (Way::Rename(place), Register::Location) => Value::Location(Some(place.parse()?)),
             (Way::Ours | Way::Theirs | Way::Take(_), _) => self.chosen(conflict, way)?.value,
             _ => return Err(does_not_fit(way, conflict)),
@@ -361,25 +370,30 @@ impl Transaction<'_> {
         }
     }
 
-    /// The definition that a resolution by hand is.
-    fn settled_text(&mut self, at: usize, entity: EntityId, text: &str) -> Result<DefHash, EngineError> {
-        let look = self.look(Some(at))?;
-        let location = look.last_location(&entity)?;
-        let source = save::read_declarations("resolution", text).map_err(|problem| EngineError::Text(vec![problem]))?;
-        let scope = crate::scope::ViewScope::new(&look);
-        let resolved = dm_lang::resolve_file(&source.parse, &source.declarations, &[], &scope);
-        scope.check()?;
-        let one = source
-            .declarations
-            .iter()
-            .zip(resolved)
-            .find(|(declaration, _)| declaration.location.as_str() == location || source.declarations.len() == 1);
-        let Some((declaration, resolved)) = one else {
+    /// A resolution by hand: settled on one side, whose text then becomes this one, by the rules of any other save.
+    fn settle_text(
+        &mut self,
+        at: usize,
+        entity: EntityId,
+        conflict: &Conflict,
+        text: &str,
+    ) -> Result<Vec<NameWarning>, EngineError> {
+        let Some(first) = conflict.heads.first() else { return Ok(Vec::new()) };
+        self.settle(at, entity, Register::Content, first.value.clone(), &conflict.heads)?;
+        self.save_rows(at, &[entity])?;
+        let location = self.look(Some(at))?.last_location(&entity)?;
+        let saved = self.save(&SaveRequest {
+            text: SourceText { file: "resolution".to_owned(), text: without_marks(text) },
+            module: None,
+            intent: None,
+            binds: Vec::new(),
+            base: None,
+        })?;
+        let changed = saved.changes.iter().map(|change| &change.location);
+        if !changed.chain(&saved.unchanged).any(|named| *named == location) {
             return Err(EngineError::NoSuchName { name: location, similar: Vec::new() });
-        };
-        let definition = resolved.into_definition(declaration.kind, declaration.text.clone());
-        drop(look);
-        self.keep(&definition)
+        }
+        Ok(saved.warnings)
     }
 
     /// Writes a register over all these heads.
@@ -505,6 +519,20 @@ impl Transaction<'_> {
         }
         Ok(touched)
     }
+}
+
+/// What stands above each candidate in a text that is to be resolved by hand.
+const MARK: &str = "keep one, or merge them";
+
+/// The line above a candidate.
+pub(crate) fn mark(number: usize) -> String {
+    format!("// candidate {number}: {MARK}")
+}
+
+/// The text without the lines above candidates.
+fn without_marks(text: &str) -> String {
+    let is_mark = |line: &&str| line.starts_with("// candidate ") && line.trim_end().ends_with(MARK);
+    text.lines().filter(|line| !is_mark(line)).map(|line| format!("{line}\n")).collect()
 }
 
 /// What settles a deletion or deprecation beside an edit: set aside having seen the edit, or kept where it was.

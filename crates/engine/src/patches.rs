@@ -15,6 +15,9 @@ use crate::report::{ApplyReport, PatchSummary};
 use crate::transaction::Transaction;
 use crate::workspace::Workspace;
 
+/// A patch with the revision of it that goes into main.
+type Member = (PatchId, RevisionId);
+
 /// Fewest digits of a short id.
 const SHORT_DIGITS: usize = 6;
 
@@ -411,7 +414,7 @@ impl Transaction<'_> {
         id: &PatchId,
         members: &[(PatchId, RevisionId)],
         conflicts: &[Conflict],
-    ) -> Result<(Option<(PatchId, RevisionId)>, Vec<String>), EngineError> {
+    ) -> Result<(Option<Member>, Vec<String>), EngineError> {
         let mut incoming: BTreeSet<OpId> = BTreeSet::new();
         let mut intent = String::new();
         for (patch, revision) in members {

@@ -323,10 +323,7 @@ impl<'e> Snapshot<'e> {
         for (at, head) in conflict.heads.iter().enumerate() {
             if let dm_model::Value::Content(hash) = &head.value {
                 let text = look.render(&look.definition(hash)?, &location)?;
-                parts.push(format!(
-                    "// candidate {}: keep one, or merge them, and take these comments away\n{text}",
-                    at + 1
-                ));
+                parts.push(format!("{}\n{text}", conflicts::mark(at + 1)));
             }
         }
         if parts.is_empty() {

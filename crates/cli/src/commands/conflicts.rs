@@ -35,15 +35,24 @@ pub fn conflicts(context: &Context, command: ConflictsCommand) -> Result<ExitCod
 }
 
 fn resolve(context: &Context, conflict: &str, way: &ResolveWay, writing: &Writing) -> Result<ExitCode, Failure> {
+    let mut typed = None;
     let way = match way {
         ResolveWay { ours: true, .. } => Way::Ours,
         ResolveWay { theirs: true, .. } => Way::Theirs,
         ResolveWay { take: Some(candidate), .. } => Way::Take(candidate.clone()),
         ResolveWay { rename: Some(location), .. } => Way::Rename(location.clone()),
-        _ => Way::Text(edited(context, conflict)?),
+        _ => {
+            let (text, folder) = edited(context, conflict)?;
+            typed = Some(folder);
+            Way::Text(text)
+        }
     };
-    let report =
-        write::with_intent(context, writing, |transaction, intent| transaction.resolve(conflict, &way, intent))?;
+    let done = write::with_intent(context, writing, |transaction, intent| transaction.resolve(conflict, &way, intent));
+    let report = done.map_err(|failure| match typed {
+        // What was typed is never lost with the temporary folder.
+        Some(folder) => failure.hint(format!("your text is kept in {}", folder.keep().join(RESOLUTION).display())),
+        None => failure,
+    })?;
     context.answer(&report, |report, page| {
         pages::written(report, page);
         if let (Some(patch), false) = (&report.patch, report.dry_run) {
@@ -52,14 +61,17 @@ fn resolve(context: &Context, conflict: &str, way: &ResolveWay, writing: &Writin
     })
 }
 
-/// The candidates go to the editor between markers; what comes back is the resolution.
-fn edited(context: &Context, conflict: &str) -> Result<String, Failure> {
+/// Name of the file in which a resolution is written by hand.
+const RESOLUTION: &str = "resolution.dark";
+
+/// The candidates go to the editor, each below a mark; what comes back is the resolution.
+fn edited(context: &Context, conflict: &str) -> Result<(String, tempfile::TempDir), Failure> {
     let draft = context.read(|snapshot| snapshot.conflict_draft(conflict))?;
     let folder = tempfile::Builder::new()
         .prefix("dm-resolve-")
         .tempdir()
         .map_err(|error| Failure::unable(format!("no temporary folder: {error}")))?;
-    let path = folder.path().join("resolution.dark");
+    let path = folder.path().join(RESOLUTION);
     let fail = |error: std::io::Error| Failure::unable(format!("{}: {error}", path.display()));
     std::fs::write(&path, &draft).map_err(fail)?;
     editor::edit(&path)?;
@@ -67,7 +79,7 @@ fn edited(context: &Context, conflict: &str) -> Result<String, Failure> {
     if text == draft {
         return Err(Failure::refused("the text was not edited; nothing was written"));
     }
-    Ok(text)
+    Ok((text, folder))
 }
 
 fn conflict_page(conflict: &ConflictSummary, page: &mut Page) {

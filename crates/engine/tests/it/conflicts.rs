@@ -261,3 +261,22 @@ fn force_takes_what_no_write_settles_as_it_is() {
     let log = desk.engine.snapshot(&session("work")).unwrap().log(1, None).unwrap();
     assert!(log[0].forced.contains("uses `Acme.Shop.fee`, which was deleted"), "{}", log[0].forced);
 }
+
+#[test]
+fn a_resolution_by_hand_is_one_text() {
+    let desk = Desk::with(CODE);
+    desk.save("work", &fee("2L")).unwrap();
+    desk.save("other", &fee("1L")).unwrap();
+    desk.apply("work").unwrap();
+    let draft = desk.engine.snapshot(&session("other")).unwrap().conflict_draft("fee").unwrap();
+    assert!(draft.contains("= 1L") && draft.contains("= 2L"), "{draft}");
+    let both = resolve(&desk, "other", "fee", &Way::Text(format!("{draft}// and more\n")));
+    assert!(matches!(both, Err(EngineError::Text(_))), "two candidates left standing");
+    let nothing = resolve(&desk, "other", "fee", &Way::Text("module Acme.Shop\n".to_owned()));
+    assert!(matches!(nothing, Err(EngineError::NoSuchName { .. })));
+    let first = draft.find("// candidate 2").unwrap();
+    resolve(&desk, "other", "fee", &Way::Text(draft[..first].replace("cents:", "all:"))).unwrap();
+    let text = desk.text("other", "fee");
+    assert!(text.contains("(all: Int64)") && !text.contains("candidate"), "{text}");
+    settled(&desk);
+}
