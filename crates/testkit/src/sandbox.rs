@@ -421,6 +421,16 @@ impl Server {
         self.end();
     }
 
+    /// Asks it to end (SIGTERM) and waits until it has; its exit code, if it has one.
+    ///
+    /// # Panics
+    /// If it cannot be asked.
+    pub fn stop(mut self) -> Option<i32> {
+        let asked = Command::new("kill").args(["-TERM", &self.child.id().to_string()]).status();
+        assert!(asked.is_ok_and(|status| status.success()), "the server could not be asked to end");
+        self.child.wait().ok().and_then(|status| status.code())
+    }
+
     fn end(&mut self) {
         // Both fail only if the process has ended already.
         drop(self.child.kill());

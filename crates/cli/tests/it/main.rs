@@ -10,5 +10,6 @@
 mod bad_input;
 mod docs;
 mod real_tree;
+mod serve;
 mod support;
 mod verbs;
