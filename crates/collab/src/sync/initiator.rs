@@ -318,7 +318,7 @@ impl Initiator {
                 return Ok((parcel, Vec::new()));
             }
         }
-        let (parcel, taken) = Parcel::pack(read, self.to_send.make_contiguous())?;
+        let (parcel, taken) = Parcel::pack(read, self.plan.space, self.to_send.make_contiguous())?;
         Ok((parcel, self.to_send.drain(..taken).collect()))
     }
 

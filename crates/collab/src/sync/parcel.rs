@@ -36,8 +36,9 @@ pub struct Received {
 }
 
 impl Parcel {
-    /// Packs as many of the first of these envelopes as fit, with the definitions that they name, and says how many.
-    pub(super) fn pack(read: &dyn ExchangeRead, ids: &[EnvelopeId]) -> Result<(Self, usize), ReadError> {
+    /// Packs as many of the first of these envelopes as fit, with the definitions that they name, and says how many. One of
+    /// another space is left out.
+    pub(super) fn pack(read: &dyn ExchangeRead, space: Space, ids: &[EnvelopeId]) -> Result<(Self, usize), ReadError> {
         let mut parcel = Self::default();
         let (mut packed_ids, mut packed) = (BTreeSet::new(), BTreeSet::new());
         let (mut bytes, mut taken) = (0, 0);
@@ -49,7 +50,9 @@ impl Parcel {
             if !packed_ids.insert(*id) {
                 continue;
             }
-            let Some(envelope) = read.envelope(id)? else { continue };
+            let Some(envelope) = read.envelope(id)?.filter(|envelope| envelope.header().space == space) else {
+                continue;
+            };
             // Its content comes along while there is room; the receiver asks for the rest.
             bytes += envelope.bytes().len();
             if let Body::Revision(revision) = envelope.body() {

@@ -50,15 +50,7 @@ impl Responder {
                 let offered = read.ids_in_order(&without(&own, &ids))?;
                 Message::Difference { lacking, offered }
             }
-            Message::Get { ids } => {
-                let mut public = Vec::with_capacity(ids.len());
-                for id in ids {
-                    if read.envelope(&id)?.is_some_and(|envelope| envelope.header().space == Space::PUBLIC) {
-                        public.push(id);
-                    }
-                }
-                Message::Parcel(Parcel::pack(read, &public)?.0)
-            }
+            Message::Get { ids } => Message::Parcel(Parcel::pack(read, Space::PUBLIC, &ids)?.0),
             Message::GetContent { pairs } => Message::Parcel(Parcel::pack_content(read, Space::PUBLIC, &pairs)?.0),
             Message::Put { parcel, finish } => return self.put(&parcel, finish, read),
             other => return Err(ProtocolError::Unexpected { found: other.kind() }.into()),
@@ -107,7 +99,7 @@ impl Responder {
                 let missing = read.missing_contents()?.into_iter().take(PAIRS_MAX).collect();
                 Message::Welcome { instance: read.own_channel(), verdict, missing }
             }
-            Some(Waiting::Put { .. }) => Message::Finished { parcel: Parcel::pack(read, made)?.0 },
+            Some(Waiting::Put { .. }) => Message::Finished { parcel: Parcel::pack(read, Space::PUBLIC, made)?.0 },
             None => return Err(ProtocolError::Unexpected { found: "settled" }.into()),
         };
         Ok(Step::Send(answer))
