@@ -163,11 +163,11 @@ impl<'a> Candidates<'a> {
     /// # Errors
     /// [`ReadError`].
     pub fn select(&self) -> Result<Selection, ReadError> {
-        let accepted: BTreeSet<ConflictId> = if self.open.is_empty() {
-            BTreeSet::new()
-        } else {
-            View::main(self.read).conflicts()?.into_iter().map(|conflict| conflict.id).collect()
-        };
+        if self.open.is_empty() {
+            return Ok(Selection { apply: Vec::new(), held: self.sorted_refused() });
+        }
+        let accepted: BTreeSet<ConflictId> =
+            View::main(self.read).conflicts()?.into_iter().map(|conflict| conflict.id).collect();
         let mut held: BTreeMap<usize, BTreeSet<ConflictId>> = BTreeMap::new();
         let effective = loop {
             let effective = self.effective(&held);
@@ -195,6 +195,12 @@ impl<'a> Candidates<'a> {
         }
         selection.held.sort_by_key(|held| (held.patch, held.revision));
         Ok(selection)
+    }
+
+    fn sorted_refused(&self) -> Vec<Held> {
+        let mut refused = self.refused.clone();
+        refused.sort_by_key(|held| (held.patch, held.revision));
+        refused
     }
 
     /// The candidates not held that take effect together with the own main: the least fixpoint.

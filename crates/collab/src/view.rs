@@ -28,6 +28,8 @@ pub struct Overlay {
 /// One of a session's own patches.
 #[derive(Debug, Clone, Copy)]
 pub enum Layer<'s> {
+    /// A revision that the own main has in effect: it shows there, and is only preferred.
+    Effective(RevisionId),
     /// A Ready revision, applied or not.
     Ready(RevisionId),
     /// The ops that a draft makes.
@@ -159,6 +161,7 @@ impl<'a> View<'a> {
         let mut needs = BTreeSet::new();
         for (place, layer) in layers.own.iter().enumerate() {
             match layer {
+                Layer::Effective(revision) => overlay.own_revisions.push((*revision, place)),
                 Layer::Ready(revision) => {
                     overlay.own_revisions.push((*revision, place));
                     lay_revision(read, *revision, Some(place), &mut overlay, &mut needs)?;

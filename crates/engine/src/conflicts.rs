@@ -36,10 +36,14 @@ pub enum Way {
 
 /// The conflicts of main with all that is held for it, and of a session's view; by kind, then by id.
 pub(crate) fn listed(look: &Look<'_>) -> Result<Vec<Conflict>, EngineError> {
-    let tx = look.tx;
-    let trusted = trust::Trusted::load(tx)?;
-    let mut all = Candidates::of(tx, &|envelope| trusted.trusts(envelope))?.union()?.conflicts()?;
-    all.extend(of_channel(tx)?);
+    let trusted = trust::Trusted::load(look.tx)?;
+    listed_with(look, &Candidates::of(look.tx, &|envelope| trusted.trusts(envelope))?)
+}
+
+/// As [`listed`], with what other mains have given.
+pub(crate) fn listed_with(look: &Look<'_>, candidates: &Candidates<'_>) -> Result<Vec<Conflict>, EngineError> {
+    let mut all = candidates.union()?.conflicts()?;
+    all.extend(of_channel(look.tx)?);
     all.extend(look.view.conflicts()?);
     all.sort_by_key(|conflict| (conflict.kind, conflict.id));
     all.dedup_by_key(|conflict| conflict.id);
@@ -514,7 +518,7 @@ impl Transaction<'_> {
         drop(look);
         let mut touched = Vec::new();
         for (found, definition) in edits {
-            self.update(at, &found, &definition, None)?;
+            self.update(at, &found, &definition)?;
             touched.push(found.entity);
         }
         Ok(touched)

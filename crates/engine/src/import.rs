@@ -59,7 +59,7 @@ impl Transaction<'_> {
         };
         let mut heads: BTreeMap<EntityId, Vec<OpId>> = BTreeMap::new();
         if !plan.steps.is_empty() {
-            let fresh = self.tx.counts()?.names == 0 && self.workspace.stack.drafts().is_empty();
+            let fresh = self.tx.names_count()? == 0 && self.workspace.stack.drafts().is_empty();
             if fresh && !request.draft {
                 report.patches = self.apply_fresh(request, &plan, &mut heads)?;
                 report.applied = true;
@@ -117,8 +117,7 @@ impl Transaction<'_> {
         envelopes.push(Arc::new(Envelope::seal(Space::PUBLIC, &keys, now, Body::Apply(fact))));
         self.appended.extend(envelopes.iter().map(|envelope| envelope.id()));
         self.tx.append(&Arrival { envelopes, definitions: contents })?;
-        self.workspace.session.patches.extend(members.iter().map(|(patch, _)| *patch));
-        self.save_session()?;
+        // They are main's from the start, and no session's: a session's cost grows with what it has open.
         self.summaries(members.iter().map(|(patch, _)| *patch))
     }
 

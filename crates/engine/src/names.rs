@@ -10,6 +10,7 @@ use crate::error::EngineError;
 use crate::look::Found;
 use crate::patches;
 use crate::report::{Change, Written};
+use crate::save::Standing;
 use crate::transaction::Transaction;
 
 impl Transaction<'_> {
@@ -26,15 +27,22 @@ impl Transaction<'_> {
         moves.retain(|(found, to)| found.location != *to);
         let mut changes = Vec::new();
         let (mut entities, notes) = self.settle_names_of(at, &moves, &mut changes)?;
-        for (found, to) in &moves {
-            let kind = self.look(Some(at))?.kind(&found.content)?.map(|kind| kind.as_str().to_owned());
-            self.write_name(at, found, Register::Location, Value::Location(Some(to.clone())))?;
-            changes.push(Change {
-                change: "move".to_owned(),
-                location: to.to_string(),
-                from: Some(found.location.to_string()),
-                kind,
-            });
+        let mut standings = Vec::new();
+        {
+            // One view for all.
+            let look = self.look(Some(at))?;
+            for (found, to) in &moves {
+                changes.push(Change {
+                    change: "move".to_owned(),
+                    location: to.to_string(),
+                    from: Some(found.location.to_string()),
+                    kind: look.kind(&found.content)?.map(|kind| kind.as_str().to_owned()),
+                });
+                standings.push(Standing::of(&look, &found.entity, Register::Location, None)?);
+            }
+        }
+        for ((found, to), standing) in moves.iter().zip(&standings) {
+            self.write(at, found, Register::Location, Value::Location(Some(to.clone())), standing)?;
         }
         entities.extend(moves.iter().map(|(found, _)| found.entity));
         let mut written = self.written(at, new_patch, &entities, changes)?;
@@ -63,7 +71,7 @@ impl Transaction<'_> {
                 kind: Some(definition.kind.as_str().to_owned()),
             });
             notes.push(format!("`{}` led there by name only; it refers to it now", found.location));
-            self.update(at, &found, &definition, None)?;
+            self.update(at, &found, &definition)?;
             entities.push(found.entity);
         }
         Ok((entities, notes))
@@ -72,9 +80,9 @@ impl Transaction<'_> {
     /// A place is free for a move if nothing stands there that does not move away with it.
     fn check_free(&self, at: usize, moves: &[(Found, Location)]) -> Result<(), EngineError> {
         let look = self.look(Some(at))?;
+        let moving: BTreeSet<EntityId> = moves.iter().map(|(found, _)| found.entity).collect();
         for (_, to) in moves {
-            let there = look.entities_at(to)?;
-            if there.iter().any(|taken| !moves.iter().any(|(found, _)| found.entity == *taken)) {
+            if look.entities_at(to)?.iter().any(|taken| !moving.contains(taken)) {
                 return Err(EngineError::LocationTaken { location: to.to_string() });
             }
         }
@@ -215,13 +223,27 @@ impl Transaction<'_> {
         register: Register,
         value: Value,
     ) -> Result<(), EngineError> {
-        let look = self.look(Some(at))?;
-        let shown = look.view.shown(&found.entity, register)?;
-        let witness = look.view.witness(&found.entity, register)?;
-        let creators = look.view.creators(&found.entity)?;
-        drop(look);
-        let edit =
-            Edit { entity: found.entity, register, value, shown: &shown, witness: &witness, creators: &creators };
+        let standing = Standing::of(&self.look(Some(at))?, &found.entity, register, None)?;
+        self.write(at, found, register, value, &standing)
+    }
+
+    /// Records a write of a register.
+    pub(crate) fn write(
+        &mut self,
+        at: usize,
+        found: &Found,
+        register: Register,
+        value: Value,
+        standing: &Standing,
+    ) -> Result<(), EngineError> {
+        let edit = Edit {
+            entity: found.entity,
+            register,
+            value,
+            shown: &standing.shown,
+            witness: &standing.witness,
+            creators: &standing.creators,
+        };
         self.workspace.stack.write(at, &edit).map_err(|error| self.draft_error(error, &found.location))
     }
 
@@ -268,8 +290,7 @@ impl Transaction<'_> {
                 self.tell_changes(&changes);
             }
             let patch = self.patch_at(at)?;
-            let look = self.look(None)?;
-            Some(patches::summary(&look, &self.workspace, &patch)?)
+            Some(patches::summary_in(&self.tx, &self.workspace, &patch)?)
         };
         Ok(Written {
             dry_run: self.dry_run,

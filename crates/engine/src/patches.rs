@@ -42,7 +42,7 @@ pub(crate) fn short(id: &str, others: &[String]) -> String {
 /// The patches of this store, those with revisions and drafts of all sessions, ascending.
 pub(crate) fn all_patches(tx: &ReadTx<'_>) -> Result<Vec<PatchId>, EngineError> {
     let mut all: BTreeSet<PatchId> = tx.patch_ids()?.into_iter().collect();
-    all.extend(tx.draft_headers()?.into_iter().map(|header| header.patch));
+    all.extend(tx.draft_ids()?);
     Ok(all.into_iter().collect())
 }
 
@@ -75,8 +75,15 @@ pub(crate) fn find_or_focused(
 
 /// A patch on a line.
 pub(crate) fn summary(look: &Look<'_>, workspace: &Workspace, id: &PatchId) -> Result<PatchSummary, EngineError> {
-    let ids: Vec<String> = all_patches(look.tx)?.iter().map(ToString::to_string).collect();
-    summary_among(look, workspace, id, &ids)
+    summary_in(look.tx, workspace, id)
+}
+
+/// As [`summary`], where no view is at hand: none is needed.
+pub(crate) fn summary_in(tx: &ReadTx<'_>, workspace: &Workspace, id: &PatchId) -> Result<PatchSummary, EngineError> {
+    let mut beside = tx.patches_beside(id)?;
+    beside.extend(tx.draft_ids()?);
+    let ids: Vec<String> = beside.iter().map(ToString::to_string).collect();
+    summary_of(tx, workspace, id, &ids)
 }
 
 /// As [`summary`], for many: the ids are those of [`all_patches`].
@@ -86,7 +93,15 @@ pub(crate) fn summary_among(
     id: &PatchId,
     ids: &[String],
 ) -> Result<PatchSummary, EngineError> {
-    let tx = look.tx;
+    summary_of(look.tx, workspace, id, ids)
+}
+
+fn summary_of(
+    tx: &ReadTx<'_>,
+    workspace: &Workspace,
+    id: &PatchId,
+    ids: &[String],
+) -> Result<PatchSummary, EngineError> {
     let spelled = id.to_string();
     let mut summary = PatchSummary {
         short: short(&spelled, ids),
@@ -157,8 +172,7 @@ pub(crate) fn new_conflicts(
 
 impl Transaction<'_> {
     fn summary_of(&self, id: &PatchId) -> Result<PatchSummary, EngineError> {
-        let look = self.look(None)?;
-        summary(&look, &self.workspace, id)
+        summary_in(&self.tx, &self.workspace, id)
     }
 
     /// Chooses the patch that edits go to.

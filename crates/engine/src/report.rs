@@ -190,9 +190,9 @@ pub struct KindCounts {
 pub struct ImportReport {
     /// Whether nothing was written.
     pub dry_run: bool,
-    /// Files read.
+    /// Files read, those without definitions too.
     pub files: u64,
-    /// Files not taken.
+    /// Files left out, with the reason.
     pub skipped: Vec<SkippedFile>,
     /// Definitions read.
     pub definitions: KindCounts,

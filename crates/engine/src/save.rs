@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use dm_collab::draft::Edit;
+use dm_collab::Head;
+use dm_collab::view::FreePlace;
 use dm_lang::{Bindings, Declaration, Entry as ScopeEntry, NameProblem, ProblemKind, StoredTest};
 use dm_model::{DefHash, Definition, EntityId, Kind, Location, OpId, Register, Value, Visibility};
 use dm_store::HashedDefinition;
@@ -24,7 +25,7 @@ pub struct Base {
     /// Where it was.
     pub(crate) location: Location,
     /// The content writes that were shown.
-    pub(crate) shown: Vec<dm_collab::Head>,
+    pub(crate) shown: Vec<Head>,
     /// The deletions and deprecations that were shown beside it.
     pub(crate) witness: Vec<OpId>,
 }
@@ -135,11 +136,34 @@ impl From<NameWarning> for NameError {
     }
 }
 
-/// What a declaration becomes.
+/// What a declaration becomes, and what that stands on.
 enum Outcome {
     Unchanged,
-    Create(Definition),
-    Update(Definition, Found),
+    Create(Definition, FreePlace),
+    Update(Definition, Found, Box<Standing>),
+}
+
+/// What a write of a register stands on.
+pub(crate) struct Standing {
+    pub shown: Vec<Head>,
+    pub witness: Vec<OpId>,
+    pub creators: Vec<OpId>,
+}
+
+impl Standing {
+    /// Of a write that was made from `base`, or from what the view shows.
+    pub(crate) fn of(
+        look: &Look<'_>,
+        entity: &EntityId,
+        register: Register,
+        base: Option<&Base>,
+    ) -> Result<Self, EngineError> {
+        let (shown, witness) = match base {
+            Some(base) => (base.shown.clone(), base.witness.clone()),
+            None => (look.view.shown(entity, register)?, look.view.witness(entity, register)?),
+        };
+        Ok(Self { shown, witness, creators: look.view.creators(entity)? })
+    }
 }
 
 impl Transaction<'_> {
@@ -167,12 +191,13 @@ impl Transaction<'_> {
         for (declaration, outcome) in source.declarations.iter().zip(outcomes) {
             match outcome {
                 Outcome::Unchanged => unchanged.push(declaration.location.to_string()),
-                Outcome::Create(definition) => {
-                    written.push(self.create(at, &declaration.location, &definition)?);
+                Outcome::Create(definition, place) => {
+                    written.push(self.create(at, &declaration.location, &definition, &place)?);
                     changes.push(change("create", declaration));
                 }
-                Outcome::Update(definition, found) => {
-                    self.update(at, &found, &definition, request.base.as_ref())?;
+                Outcome::Update(definition, found, standing) => {
+                    let hash = self.keep(&definition)?;
+                    self.write(at, &found, Register::Content, Value::Content(hash), &standing)?;
                     written.push(found.entity);
                     changes.push(change("edit", declaration));
                 }
@@ -249,15 +274,18 @@ impl Transaction<'_> {
         let look = self.look(Some(at))?;
         let asked = asked(&look, &request.binds)?;
         let mut scope = ViewScope::new(&look);
-        let mut stored: Vec<Option<Found>> = Vec::new();
+        let mut stored: Vec<Result<Found, FreePlace>> = Vec::new();
         for declaration in &source.declarations {
-            stored.push(stored_at(&look, &declaration.location, request.base.as_ref())?);
-            if stored.last().is_some_and(Option::is_none) {
-                let generation = look.view.free_place(&declaration.location)?.generation;
-                let entity = dm_model::entity_id(&declaration.location, generation);
-                let entry = ScopeEntry { entity, kind: declaration.kind, visibility: Visibility::Public };
-                scope.add(&declaration.location, entry);
-            }
+            stored.push(match stored_at(&look, &declaration.location, request.base.as_ref())? {
+                Some(found) => Ok(found),
+                None => {
+                    let place = look.view.free_place(&declaration.location)?;
+                    let entity = dm_model::entity_id(&declaration.location, place.generation);
+                    let entry = ScopeEntry { entity, kind: declaration.kind, visibility: Visibility::Public };
+                    scope.add(&declaration.location, entry);
+                    Err(place)
+                }
+            });
         }
         let bindings: Vec<Bindings> =
             source.declarations.iter().map(|_| Bindings::default().with_asked(&asked)).collect();
@@ -267,11 +295,12 @@ impl Transaction<'_> {
         let mut refused = Vec::new();
         for ((declaration, found), resolved) in source.declarations.iter().zip(stored).zip(resolved) {
             let (outcome, problems) = match found {
-                None => {
+                Err(place) => {
                     let problems = resolved.problems.clone();
-                    (Outcome::Create(resolved.into_definition(declaration.kind, declaration.text.clone())), problems)
+                    let definition = resolved.into_definition(declaration.kind, declaration.text.clone());
+                    (Outcome::Create(definition, place), problems)
                 }
-                Some(found) => {
+                Ok(found) => {
                     let base = request.base.as_ref().filter(|base| base.entity == found.entity);
                     outcome_of_edit(&look, declaration, found, base, &asked, &scope)?
                 }
@@ -300,53 +329,18 @@ impl Transaction<'_> {
         at: usize,
         location: &Location,
         definition: &Definition,
+        place: &FreePlace,
     ) -> Result<EntityId, EngineError> {
-        let place = self.look(Some(at))?.view.free_place(location)?;
         let hash = self.keep(definition)?;
         let born = (location.clone(), place.generation);
         let made = self.workspace.stack.create(at, born, &place.freed_by, (hash, Visibility::Public));
         made.map_err(|error| self.draft_error(error, location))
     }
 
-    /// Records another text of a definition.
-    pub(crate) fn update(
-        &mut self,
-        at: usize,
-        found: &Found,
-        definition: &Definition,
-        base: Option<&Base>,
-    ) -> Result<(), EngineError> {
+    /// Records another text of a definition, made from what the view shows.
+    pub(crate) fn update(&mut self, at: usize, found: &Found, definition: &Definition) -> Result<(), EngineError> {
         let hash = self.keep(definition)?;
-        self.set_content(at, found, hash, base)
-    }
-
-    /// Records another content of an entity.
-    pub(crate) fn set_content(
-        &mut self,
-        at: usize,
-        found: &Found,
-        hash: DefHash,
-        base: Option<&Base>,
-    ) -> Result<(), EngineError> {
-        let look = self.look(Some(at))?;
-        let (shown, witness) = match base.filter(|base| base.entity == found.entity) {
-            Some(base) => (base.shown.clone(), base.witness.clone()),
-            None => (
-                look.view.shown(&found.entity, Register::Content)?,
-                look.view.witness(&found.entity, Register::Content)?,
-            ),
-        };
-        let creators = look.view.creators(&found.entity)?;
-        drop(look);
-        let edit = Edit {
-            entity: found.entity,
-            register: Register::Content,
-            value: Value::Content(hash),
-            shown: &shown,
-            witness: &witness,
-            creators: &creators,
-        };
-        self.workspace.stack.write(at, &edit).map_err(|error| self.draft_error(error, &found.location))
+        self.write_name(at, found, Register::Content, Value::Content(hash))
     }
 
     /// Keeps a definition's content for a draft.
@@ -433,8 +427,11 @@ fn outcome_of_edit(
     match edit {
         Ok(dm_lang::Edit::Unchanged) => Ok((Outcome::Unchanged, Vec::new())),
         Ok(dm_lang::Edit::Changed { definition, problems }) => {
-            let same = definition.hash() == found.content;
-            Ok((if same { Outcome::Unchanged } else { Outcome::Update(definition, found) }, problems))
+            if definition.hash() == found.content {
+                return Ok((Outcome::Unchanged, problems));
+            }
+            let standing = Standing::of(look, &found.entity, Register::Content, base)?;
+            Ok((Outcome::Update(definition, found, Box::new(standing)), problems))
         }
         Err(dm_lang::ResolveError::Syntax(diagnostics)) => Err(EngineError::Text(vec![TextProblem {
             file: declaration.location.to_string(),

@@ -3,7 +3,6 @@
 use std::collections::BTreeSet;
 
 use dm_collab::exchange::{Candidates, Held, Reason};
-use dm_collab::patch::revision_body;
 use dm_collab::{Membership, ProjectionRead as _};
 use dm_model::{Body, EntityId, Kind, PatchId, Register, RevisionId, Session, Target};
 use dm_store::ReadTx;
@@ -95,7 +94,7 @@ impl<'e> Snapshot<'e> {
         let patch = match self.workspace.stack.place_of(op) {
             Some(at) => self.workspace.stack.drafts().get(at).map(|draft| draft.patch),
             None => match self.tx.carriers(op)?.first() {
-                Some(revision) => revision_body(&self.tx, revision)?.map(|body| body.patch),
+                Some(revision) => self.tx.revision_summary(revision)?.map(|summary| summary.patch),
                 None => None,
             },
         };
@@ -267,8 +266,9 @@ impl<'e> Snapshot<'e> {
     /// If the store cannot be read.
     pub fn status(&self) -> Result<Status, EngineError> {
         let look = self.look()?;
+        let trusted = Trusted::load(&self.tx)?;
+        let candidates = Candidates::of(&self.tx, &|envelope| trusted.trusts(envelope))?;
         let focused = self.workspace.session.focused;
-        let counts = self.tx.counts()?;
         let mut changes = Vec::new();
         for (at, draft) in self.workspace.stack.drafts().iter().enumerate() {
             let patch = patches::summary(&look, &self.workspace, &draft.patch)?;
@@ -278,11 +278,11 @@ impl<'e> Snapshot<'e> {
             session: session_summary(&look, &self.workspace, &self.workspace.session, false)?,
             focused: focused.map(|patch| patches::summary(&look, &self.workspace, &patch)).transpose()?,
             changes,
-            held: held(&look, &self.workspace)?,
-            conflicts: self.conflicts_of(&look)?,
+            held: held_among(&look, &self.workspace, &candidates)?,
+            conflicts: summaries_of(&look, &self.workspace, &conflicts::listed_with(&look, &candidates)?)?,
             remotes: self.remotes()?,
-            pending: counts.pending,
-            definitions: counts.names,
+            pending: self.tx.pending_count()?,
+            definitions: self.tx.names_count()?,
             view_fingerprint: self.tx.view_fingerprint()?.short(),
         })
     }
@@ -515,7 +515,7 @@ pub(crate) fn remote_summary(tx: &ReadTx<'_>, remote: &dm_store::Remote) -> Resu
         timeout_s: remote.timeout_ms / 1000,
         mode: "manual".to_owned(),
         last_sync_at: remote.last_sync.map(dm_model::Timestamp::as_ms),
-        waiting: tx.unknown_ids(&remote.name, dm_model::Space::PUBLIC)?.len() as u64,
+        waiting: tx.unknown_count(&remote.name, dm_model::Space::PUBLIC)?,
     })
 }
 
@@ -528,14 +528,15 @@ pub(crate) fn session_summary(
 ) -> Result<SessionSummary, EngineError> {
     let current = look.tx.current_session()?.is_some_and(|current| current.id == session.id);
     let mut summaries = Vec::new();
-    for patch in &session.patches {
+    let settled = if listed { Default::default() } else { look.tx.effective_members(&session.patches)? };
+    for patch in session.patches.iter().filter(|patch| !settled.contains_key(patch)) {
         let open = dm_collab::patch::status(look.tx, patch)? != dm_collab::patch::Status::Applied;
         if listed || open {
             summaries.push(patches::summary(look, workspace, patch)?);
         }
     }
     let id = session.id.to_string();
-    let others: Vec<String> = look.tx.sessions()?.iter().map(|other| other.id.to_string()).collect();
+    let others: Vec<String> = look.tx.session_ids()?.iter().map(ToString::to_string).collect();
     Ok(SessionSummary {
         short: patches::short(&id, &others),
         id,
@@ -552,10 +553,17 @@ pub(crate) fn session_summary(
 
 /// All listed conflicts for people and programs.
 pub(crate) fn conflict_summaries(look: &Look<'_>, workspace: &Workspace) -> Result<Vec<ConflictSummary>, EngineError> {
-    let all = conflicts::listed(look)?;
+    summaries_of(look, workspace, &conflicts::listed(look)?)
+}
+
+fn summaries_of(
+    look: &Look<'_>,
+    workspace: &Workspace,
+    all: &[dm_collab::conflict::Conflict],
+) -> Result<Vec<ConflictSummary>, EngineError> {
     let ids: Vec<String> = all.iter().map(|conflict| conflict.id.to_string()).collect();
     let mut summaries = Vec::new();
-    for conflict in &all {
+    for conflict in all {
         summaries.push(conflicts::summary(look, workspace, conflict, &ids)?);
     }
     Ok(summaries)
@@ -564,7 +572,15 @@ pub(crate) fn conflict_summaries(look: &Look<'_>, workspace: &Workspace) -> Resu
 /// The patches that other mains applied and this one holds, with the reason in words.
 pub(crate) fn held(look: &Look<'_>, workspace: &Workspace) -> Result<Vec<HeldPatch>, EngineError> {
     let trusted = Trusted::load(look.tx)?;
-    let selection = Candidates::of(look.tx, &|envelope| trusted.trusts(envelope))?.select()?;
+    held_among(look, workspace, &Candidates::of(look.tx, &|envelope| trusted.trusts(envelope))?)
+}
+
+fn held_among(
+    look: &Look<'_>,
+    workspace: &Workspace,
+    candidates: &Candidates<'_>,
+) -> Result<Vec<HeldPatch>, EngineError> {
+    let selection = candidates.select()?;
     let mut patches = Vec::new();
     for held in &selection.held {
         patches.push(held_patch(look, workspace, held)?);

@@ -96,8 +96,7 @@ impl<'e> Transaction<'e> {
         let at = self.begin_patch(intent)?;
         let patch = self.patch_at(at)?;
         self.tell("patch new", intent);
-        let look = self.look(None)?;
-        patches::summary(&look, &self.workspace, &patch)
+        patches::summary_in(&self.tx, &self.workspace, &patch)
     }
 
     pub(crate) fn patch_at(&self, at: usize) -> Result<PatchId, EngineError> {
@@ -204,10 +203,12 @@ pub(crate) fn session_view<'a>(
         .map(|at| workspace.stack.ops(at).into_iter().map(|made| (made.id, made.op.clone())).collect())
         .collect();
     let mut own = Vec::new();
+    let settled = tx.effective_members(&workspace.session.patches)?;
     for patch in &workspace.session.patches {
-        match workspace.stack.place(patch) {
-            Some(at) => own.extend(drafts.get(at).map(|ops| Layer::Draft(ops))),
-            None => own.extend(patches::open_revision(tx, patch)?.map(Layer::Ready)),
+        match (workspace.stack.place(patch), settled.get(patch)) {
+            (Some(at), _) => own.extend(drafts.get(at).map(|ops| Layer::Draft(ops))),
+            (None, Some(revision)) => own.push(Layer::Effective(*revision)),
+            (None, None) => own.extend(patches::open_revision(tx, patch)?.map(Layer::Ready)),
         }
     }
     let mut pinned = Vec::new();

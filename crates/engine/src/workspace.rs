@@ -24,8 +24,9 @@ impl Workspace {
         let session = find_session(tx, choice, writing)?;
         let mut headers = Vec::new();
         let mut drafts = Vec::new();
+        let mut known = tx.drafts_of(&session.id)?;
         for patch in &session.patches {
-            let Some(header) = tx.draft_header(patch)? else { continue };
+            let Some(header) = known.remove(patch) else { continue };
             drafts.push(tx.draft(patch)?);
             headers.push(header);
         }

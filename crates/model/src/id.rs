@@ -94,6 +94,18 @@ macro_rules! id {
                 i64::from_be_bytes(first)
             }
 
+            /// The bytes in the order in which they are spelled.
+            #[must_use]
+            pub fn spelled(&self) -> [u8; $bytes] {
+                $spelled(self.0)
+            }
+
+            /// The id whose bytes are these in the order in which they are spelled.
+            #[must_use]
+            pub fn from_spelled(bytes: [u8; $bytes]) -> Self {
+                Self($spelled(bytes))
+            }
+
             /// The first 8 hex digits, for reading; not unique.
             #[must_use]
             pub fn short(&self) -> String {

@@ -156,8 +156,42 @@ impl ReadTx<'_> {
     /// # Errors
     /// The disk.
     pub fn patch_ids(&self) -> Result<Vec<PatchId>, StoreError> {
-        let sql = "SELECT DISTINCT patch FROM patch_env WHERE kind = 1 ORDER BY patch";
-        self.rows(sql, [], |row| row.get(0).map(PatchId::from_bytes))
+        let sql = "SELECT DISTINCT patch FROM patch_env WHERE kind = 1";
+        let mut ids = self.rows(sql, [], |row| row.get(0).map(PatchId::from_spelled))?;
+        ids.sort_unstable();
+        Ok(ids)
+    }
+
+    /// The patches with a counting revision that are next to this one in the order of their spelling: with no other one does it
+    /// share a longer beginning.
+    ///
+    /// # Errors
+    /// The disk.
+    pub fn patches_beside(&self, patch: &PatchId) -> Result<Vec<PatchId>, StoreError> {
+        let mut beside = Vec::new();
+        for sql in [
+            "SELECT patch FROM patch_env WHERE patch < ?1 AND kind = 1 ORDER BY patch DESC LIMIT 1",
+            "SELECT patch FROM patch_env WHERE patch > ?1 AND kind = 1 ORDER BY patch LIMIT 1",
+        ] {
+            beside.extend(self.row(sql, [patch.spelled()], |row| row.get(0).map(PatchId::from_spelled))?);
+        }
+        Ok(beside)
+    }
+
+    /// Of these patches, those that the own main has in effect, with the revision: one look-up each.
+    ///
+    /// # Errors
+    /// The disk; a damaged row.
+    pub fn effective_members(&self, patches: &[PatchId]) -> Result<BTreeMap<PatchId, RevisionId>, StoreError> {
+        let mut members = BTreeMap::new();
+        let Some(own) = self.channel_local(&self.own_channel())? else { return Ok(members) };
+        let blocked = self.blocked()?;
+        let sql = "SELECT revisions FROM member WHERE channel = ?1 AND patch = ?2 AND state = 1";
+        for patch in patches {
+            let revision = self.row(sql, (own, patch.as_bytes()), |row| row.get(0).map(RevisionId::from_bytes))?;
+            members.extend(revision.filter(|revision| !blocked.contains(revision)).map(|revision| (*patch, revision)));
+        }
+        Ok(members)
     }
 
     /// All patches that have a revision, oldest first.
@@ -180,7 +214,7 @@ impl ReadTx<'_> {
     /// The disk; a damaged row.
     pub fn patch(&self, patch: &PatchId) -> Result<Option<PatchSummary>, StoreError> {
         let clauses = "WHERE v.id IN (SELECT env FROM patch_env WHERE patch = ?1 AND kind = 1)";
-        Ok(patch_of(self.summaries_of(clauses, [patch.as_bytes()])?))
+        Ok(patch_of(self.summaries_of(clauses, [patch.spelled()])?))
     }
 
     /// What lists show of a revision, if it is held.
@@ -356,12 +390,20 @@ impl ReadTx<'_> {
         Ok(self.content_local(content)?.is_some() && self.contents_of(revision)?.binary_search(content).is_ok())
     }
 
+    /// How many live names the own main has.
+    ///
+    /// # Errors
+    /// The disk.
+    pub fn names_count(&self) -> Result<u64, StoreError> {
+        Ok(self.row("SELECT names FROM meta", [], |row| row.get::<_, i64>(0))?.unwrap_or(0).cast_unsigned())
+    }
+
     /// How much the store holds. Counts rows: a few milliseconds in a large store.
     ///
     /// # Errors
     /// The disk.
     pub fn counts(&self) -> Result<Counts, StoreError> {
-        let sql = "SELECT (SELECT count(*) FROM name), (SELECT count(*) FROM content_h), (SELECT count(*) FROM log_h),
+        let sql = "SELECT (SELECT names FROM meta), (SELECT count(*) FROM content_h), (SELECT count(*) FROM log_h),
             (SELECT count(DISTINCT env) FROM need), (SELECT count(DISTINCT patch) FROM env), (SELECT count(*) FROM op_h)";
         let counts = self.row(sql, [], |row| {
             let count = |at| row.get::<_, i64>(at).map(i64::cast_unsigned);

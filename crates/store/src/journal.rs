@@ -1,7 +1,9 @@
 //! The private journal: sessions and their drafts. It never leaves the instance by itself.
 
+use std::collections::BTreeMap;
+
 use dm_collab::draft::{Draft, DraftEntity};
-use dm_model::{DecodeError, Decoder, Encoder, EntityId, PatchId, Session, SessionId, Timestamp};
+use dm_model::{DecodeError, Decoder, Encoder, EntityId, PatchId, Session, SessionId, SessionState, Timestamp};
 
 use crate::command::Row;
 use crate::error::StoreError;
@@ -95,6 +97,15 @@ fn decode_data(bytes: &[u8], header: &mut DraftHeader) -> Result<(), DecodeError
     from.finish()
 }
 
+/// `session.state`.
+pub(crate) fn state_tag(state: SessionState) -> i64 {
+    match state {
+        SessionState::Active => 0,
+        SessionState::Suspended => 1,
+        SessionState::Completed => 2,
+    }
+}
+
 const HEADER: &str = "SELECT patch, session, author, intent, created_at, updated_at, data FROM draft";
 
 fn header_row(row: &rusqlite::Row<'_>) -> rusqlite::Result<(DraftHeader, Vec<u8>)> {
@@ -147,6 +158,14 @@ impl ReadTx<'_> {
         rows.iter().map(|bytes| self.decode_session(bytes)).collect()
     }
 
+    /// The ids of all sessions.
+    ///
+    /// # Errors
+    /// The disk.
+    pub fn session_ids(&self) -> Result<Vec<SessionId>, StoreError> {
+        self.rows("SELECT id FROM session", [], |row| row.get(0).map(SessionId::from_bytes))
+    }
+
     fn draft_header_of(&self, (mut header, data): (DraftHeader, Vec<u8>)) -> Result<DraftHeader, StoreError> {
         let decoded = decode_data(&data, &mut header);
         decoded.map_err(|error| self.damaged(format!("draft {}: {error}", header.patch)))?;
@@ -162,6 +181,16 @@ impl ReadTx<'_> {
         row.map(|row| self.draft_header_of(row)).transpose()
     }
 
+    /// The drafts of a session, by patch.
+    ///
+    /// # Errors
+    /// The disk; a damaged row.
+    pub fn drafts_of(&self, session: &SessionId) -> Result<BTreeMap<PatchId, DraftHeader>, StoreError> {
+        let rows = self.rows(&format!("{HEADER} WHERE session = ?1"), [session.as_bytes()], header_row)?;
+        let headers = rows.into_iter().map(|row| self.draft_header_of(row).map(|header| (header.patch, header)));
+        headers.collect()
+    }
+
     /// All drafts of all sessions, oldest first.
     ///
     /// # Errors
@@ -169,6 +198,14 @@ impl ReadTx<'_> {
     pub fn draft_headers(&self) -> Result<Vec<DraftHeader>, StoreError> {
         let rows = self.rows(&format!("{HEADER} ORDER BY created_at, patch"), [], header_row)?;
         rows.into_iter().map(|row| self.draft_header_of(row)).collect()
+    }
+
+    /// The patches that have a draft, of all sessions, ascending.
+    ///
+    /// # Errors
+    /// The disk.
+    pub fn draft_ids(&self) -> Result<Vec<PatchId>, StoreError> {
+        self.rows("SELECT patch FROM draft ORDER BY patch", [], |row| row.get(0).map(PatchId::from_bytes))
     }
 
     /// The writes of a draft; of a patch without one, none.
@@ -179,7 +216,7 @@ impl ReadTx<'_> {
         let rows = self.rows("SELECT entity, data FROM draft_entity WHERE patch = ?1", [patch.as_bytes()], |row| {
             Ok((EntityId::from_bytes(row.get(0)?), row.get::<_, Vec<u8>>(1)?))
         })?;
-        let mut draft = Draft { patch: *patch, entities: std::collections::BTreeMap::new() };
+        let mut draft = Draft { patch: *patch, entities: BTreeMap::new() };
         for (entity, data) in rows {
             let decoded = DraftEntity::decode(&data);
             let decoded = decoded.map_err(|error| self.damaged(format!("draft {patch}, entity {entity}: {error}")))?;
@@ -204,11 +241,7 @@ impl WriteTx<'_> {
     /// # Errors
     /// The disk.
     pub fn put_session(&mut self, session: &Session) -> Result<(), StoreError> {
-        let state = match session.state {
-            dm_model::SessionState::Active => 0,
-            dm_model::SessionState::Suspended => 1,
-            dm_model::SessionState::Completed => 2,
-        };
+        let state = state_tag(session.state);
         self.capture(Row::Session(session.id))?;
         self.run(
             "INSERT OR REPLACE INTO session (id, name, state, active_at, data) VALUES (?1, ?2, ?3, ?4, ?5)",

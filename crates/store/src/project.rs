@@ -93,7 +93,7 @@ impl WriteTx<'_> {
             let kind = envelope.body().kind().cast_signed();
             self.run(
                 "INSERT OR IGNORE INTO patch_env (patch, kind, env) VALUES (?1, ?2, ?3)",
-                (patch.as_bytes(), kind, local),
+                (patch.spelled(), kind, local),
             )?;
         }
         Ok(())
@@ -363,8 +363,10 @@ impl WriteTx<'_> {
     fn write_names(&mut self, mut names: NameRows) -> Result<(), StoreError> {
         let mut touched = BTreeSet::new();
         names.new.sort_unstable();
+        let mut more = i64::try_from(names.new.len()).unwrap_or(i64::MAX);
         for (path, entity) in &names.gone {
-            self.run("DELETE FROM name WHERE path = ?1 AND entity = ?2", (path, entity))?;
+            let gone = self.run("DELETE FROM name WHERE path = ?1 AND entity = ?2", (path, entity))?;
+            more -= i64::try_from(gone).unwrap_or(0);
             touched.insert(path.as_str());
         }
         let empty =
@@ -379,6 +381,9 @@ impl WriteTx<'_> {
             // Only the new names among themselves can collide.
             let pairs = names.new.iter().zip(names.new.iter().skip(1));
             touched.extend(pairs.filter(|(left, right)| left.0 == right.0).map(|(left, _)| left.0.as_str()));
+        }
+        if more != 0 {
+            self.run("UPDATE meta SET names = names + ?1", [more])?;
         }
         for path in touched {
             let sql = "SELECT count(*) FROM (SELECT 1 FROM name WHERE path = ?1 LIMIT 2)";

@@ -349,11 +349,11 @@ impl ProjectionRead for ReadTx<'_> {
 
     fn revisions(&self, patch: &PatchId) -> Result<Vec<RevisionId>, ReadError> {
         let sql = "SELECT env FROM patch_env WHERE patch = ?1 AND kind = 1";
-        Ok(self.envelope_ids_of(sql, [patch.as_bytes()])?)
+        Ok(self.envelope_ids_of(sql, [patch.spelled()])?)
     }
 
     fn patch_facts(&self, patch: &PatchId) -> Result<Vec<Arc<Envelope>>, ReadError> {
-        Ok(self.envelopes_of("SELECT env FROM patch_env WHERE patch = ?1 AND kind <> 1", [patch.as_bytes()])?)
+        Ok(self.envelopes_of("SELECT env FROM patch_env WHERE patch = ?1 AND kind <> 1", [patch.spelled()])?)
     }
 
     fn entity(&self, entity: &EntityId) -> Result<Option<EntityState>, ReadError> {

@@ -11,7 +11,7 @@ use crate::tx::{Caches, ReadTx, WriteTx};
 
 /// Per projection, a query for its rows as text with hashes instead of local ids, so that two stores of one set agree.
 const ROWS: &[(&str, &str)] = &[
-    ("meta", "SELECT view_count || ' ' || quote(view_sum) FROM meta"),
+    ("meta", "SELECT view_count || ' ' || quote(view_sum) || ' ' || names FROM meta"),
     ("space", "SELECT quote(space) || ' ' || count || ' ' || quote(sum) FROM space"),
     (
         "env",
@@ -67,7 +67,7 @@ const ROWS: &[(&str, &str)] = &[
         "SELECT x.kind || ' ' || CASE x.kind WHEN 2 THEN quote(x.a)
             WHEN 4 THEN (SELECT quote(l.hash) FROM log l WHERE l.id = x.a)
             ELSE coalesce((SELECT quote(e.hash) FROM entity e WHERE e.id = x.a), '?') END || ' '
-            || coalesce((SELECT quote(e.hash) FROM entity e WHERE e.id = x.b AND x.kind = 3), '-')
+            || CASE x.kind WHEN 3 THEN coalesce((SELECT quote(e.hash) FROM entity e WHERE e.id = x.b), '?') ELSE x.b END
          FROM mark x",
     ),
 ];
@@ -108,7 +108,7 @@ impl WriteTx<'_> {
              visibility_op = NULL, more = NULL WHERE coalesce(content, path, location_op, more) IS NOT NULL",
             [],
         )?;
-        self.run("UPDATE meta SET view_count = 0, view_sum = zeroblob(32), counted = 0", [])?;
+        self.run("UPDATE meta SET view_count = 0, view_sum = zeroblob(32), names = 0, counted = 0", [])?;
         *self.caches.borrow_mut() = Caches::default();
         self.next = Default::default();
         self.refill_side_tables()?;

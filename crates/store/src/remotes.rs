@@ -191,6 +191,15 @@ impl ReadTx<'_> {
         Ok(self.row("SELECT 1 FROM known WHERE env = ?1 LIMIT 1", [local], |row| row.get::<_, i64>(0))?.is_some())
     }
 
+    /// How many [`ReadTx::unknown_ids`] there are, without reading them.
+    ///
+    /// # Errors
+    /// The disk; no such remote.
+    pub fn unknown_count(&self, remote: &str, space: Space) -> Result<u64, StoreError> {
+        let held = self.set_fingerprint(space)?.count;
+        Ok(held.saturating_sub(self.known_fingerprint(remote, space)?.count))
+    }
+
     /// The fingerprint of [`ReadTx::known_ids`].
     ///
     /// # Errors

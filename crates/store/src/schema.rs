@@ -8,7 +8,7 @@ use rusqlite::Connection;
 /// What SQLite's header says of whose file this is: `dmst`.
 pub(crate) const APPLICATION_ID: i32 = 0x646d_7374;
 /// The schema version that this program writes.
-pub const SCHEMA_VERSION: u32 = 2;
+pub const SCHEMA_VERSION: u32 = 3;
 
 /// One step: the statements that turn version `from` into `from + 1`.
 pub(crate) struct Migration {
@@ -19,7 +19,8 @@ pub(crate) struct Migration {
 }
 
 /// All steps, ascending.
-pub(crate) const MIGRATIONS: &[Migration] = &[Migration { from: 1, sql: COMMANDS }];
+pub(crate) const MIGRATIONS: &[Migration] =
+    &[Migration { from: 1, sql: COMMANDS }, Migration { from: 2, sql: NAMES_AND_SPELLINGS }];
 
 /// Version 2: commands are remembered, so that they can be undone.
 const COMMANDS: &str = "
@@ -27,6 +28,22 @@ CREATE TABLE command (
   id INTEGER PRIMARY KEY AUTOINCREMENT, session BLOB NOT NULL, at INTEGER NOT NULL, kind INTEGER NOT NULL, target INTEGER,
   verb TEXT NOT NULL, words TEXT NOT NULL, enc INTEGER NOT NULL, data BLOB NOT NULL
 );
+";
+
+/// Version 3: names are counted, and the lists of a patch lie in the order in which patches are spelled: each id's 16 bytes the
+/// other way round.
+const NAMES_AND_SPELLINGS: &str = "
+ALTER TABLE meta ADD COLUMN names INTEGER NOT NULL DEFAULT 0;
+UPDATE meta SET names = (SELECT count(*) FROM name);
+ALTER TABLE patch_env RENAME TO patch_env_2;
+CREATE TABLE patch_env (patch BLOB NOT NULL, kind INTEGER NOT NULL, env INTEGER NOT NULL, PRIMARY KEY (patch, kind, env)) WITHOUT ROWID;
+WITH RECURSIVE turned (patch, digits, at) AS (
+  SELECT DISTINCT patch, '', 1 FROM patch_env_2
+  UNION ALL SELECT patch, hex(substr(patch, at, 1)) || digits, at + 1 FROM turned WHERE at <= 16
+)
+INSERT INTO patch_env SELECT unhex(t.digits), e.kind, e.env
+  FROM turned t JOIN patch_env_2 e ON e.patch = t.patch WHERE t.at = 17 ORDER BY 1, 2, 3;
+DROP TABLE patch_env_2;
 ";
 
 /// The tables that a rebuild empties. `entity` keeps its ids, since packed references are made of them.
@@ -59,6 +76,7 @@ CREATE TABLE meta (
   session BLOB,
   view_count INTEGER NOT NULL,
   view_sum BLOB NOT NULL,
+  names INTEGER NOT NULL,
   counted INTEGER NOT NULL
 );
 

@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use rusqlite::config::DbConfig;
@@ -27,6 +28,9 @@ const WAL_HEADER_BYTES: u64 = 32;
 const WAL_FRAME_BYTES: u64 = PAGE_BYTES + 24;
 /// Statements that one command may use, so that none is prepared twice.
 const STATEMENTS_KEPT: usize = 160;
+
+/// How many stores this process has begun to make.
+static MAKERS: AtomicU64 = AtomicU64::new(0);
 
 /// What a store is opened for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -80,7 +84,9 @@ impl Store {
             return Err(StoreError::Exists { path: path.to_path_buf() });
         }
         let mut draft_name = path.file_name().map(std::ffi::OsStr::to_os_string).unwrap_or_default();
-        draft_name.push(format!(".new-{}", std::process::id()));
+        // No two makers share it: not processes, not threads of one.
+        let maker = MAKERS.fetch_add(1, Ordering::Relaxed);
+        draft_name.push(format!(".new-{}-{maker}", std::process::id()));
         let draft = path.with_file_name(draft_name);
         let made = create_file(&draft, new).and_then(|()| publish(&draft, path));
         for leftover in [draft.clone(), beside(&draft, "-wal"), beside(&draft, "-shm")] {
@@ -120,7 +126,7 @@ impl Store {
     pub(crate) fn in_memory(like: &Self) -> Result<Self, StoreError> {
         let fail = |source| StoreError::from_sqlite(&like.path, source);
         let connection = idle_connection(&like.path)?;
-        connection.set_prepared_statement_cache_capacity(STATEMENTS_KEPT);
+        keep_plans(&connection).map_err(fail)?;
         schema::create(&connection).map_err(fail)?;
         let new =
             NewStore { key: like.instance.key, name: like.instance.name.clone(), created_at: like.instance.created_at };
@@ -241,8 +247,15 @@ fn connect(path: &Path, mode: Mode) -> Result<Connection, StoreError> {
     let mut connection = Connection::open_with_flags(path, access | OpenFlags::SQLITE_OPEN_NO_MUTEX).map_err(fail)?;
     let mut since = None;
     connection.busy_handler(Some(move |count| wait_for_others(count, &mut since))).map_err(fail)?;
-    connection.set_prepared_statement_cache_capacity(STATEMENTS_KEPT);
+    keep_plans(&connection).map_err(fail)?;
     Ok(connection)
+}
+
+/// Statements are compiled once. Without a stable plan SQLite compiles most of them anew whenever another value is bound: for
+/// statistics that this store does not keep.
+fn keep_plans(connection: &Connection) -> rusqlite::Result<()> {
+    connection.set_prepared_statement_cache_capacity(STATEMENTS_KEPT);
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true).map(|_| ())
 }
 
 /// Reads the version and the instance, or says why this is no store that this program can use.
@@ -313,8 +326,8 @@ fn insert_meta(connection: &Connection, new: &NewStore) -> rusqlite::Result<usiz
     let id = new.key.instance();
     let created_at = new.created_at.as_ms();
     connection.execute(
-        "INSERT INTO meta (one, version, instance, instance_key, instance_name, created_at, view_count, view_sum, counted)
-         VALUES (1, ?1, ?2, ?3, ?4, ?5, 0, zeroblob(32), 0)",
+        "INSERT INTO meta (one, version, instance, instance_key, instance_name, created_at, view_count, view_sum, names, counted)
+         VALUES (1, ?1, ?2, ?3, ?4, ?5, 0, zeroblob(32), 0, 0)",
         rusqlite::params![SCHEMA_VERSION, id.as_bytes(), new.key.as_bytes(), new.name, created_at],
     )
 }

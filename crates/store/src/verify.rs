@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use dm_collab::Fingerprint;
 use dm_collab::draft::DraftEntity;
-use dm_model::{DefHash, Definition, Envelope, EnvelopeId, Session, SessionId, Space};
+use dm_model::{DefHash, Definition, Envelope, EnvelopeId, Session, SessionId, Space, entity_id};
 
 use crate::append::{Arrival, set_element};
 use crate::content::HashedDefinition;
@@ -206,14 +206,22 @@ impl Verification<'_, '_> {
     /// Sessions and drafts.
     fn journal(&mut self) -> Result<(), StoreError> {
         let mut sessions = BTreeSet::new();
-        let rows = self.tx.rows("SELECT id, data FROM session", [], |row| {
-            Ok((row.get::<_, Vec<u8>>(0)?, row.get::<_, Vec<u8>>(1)?))
+        let rows = self.tx.rows("SELECT id, data, name, state, active_at FROM session", [], |row| {
+            let repeated = (row.get::<_, String>(2)?, row.get::<_, i64>(3)?, row.get::<_, i64>(4)?);
+            Ok((row.get::<_, Vec<u8>>(0)?, row.get::<_, Vec<u8>>(1)?, repeated))
         })?;
-        for (id, data) in rows {
+        for (id, data, repeated) in rows {
             let name = SessionId::from_slice(&id).map_or_else(|| "?".to_owned(), |id| id.to_string());
             match Session::decode(&data) {
-                Ok(session) if session.id.as_bytes().as_slice() == id => {}
-                Ok(_) => self.find("session", name, "its data is another session's", Remedy::RestoreCopy),
+                Ok(session) if session.id.as_bytes().as_slice() != id => {
+                    self.find("session", name, "its data is another session's", Remedy::RestoreCopy);
+                }
+                Ok(session) => {
+                    let state = crate::journal::state_tag(session.state);
+                    if repeated != (session.name, state, session.last_active_at.as_ms()) {
+                        self.find("session", name, "its columns are not what its data says", Remedy::RestoreCopy);
+                    }
+                }
                 Err(error) => self.find("session", name, error.to_string(), Remedy::RestoreCopy),
             }
             sessions.insert(id);
@@ -255,6 +263,10 @@ impl Verification<'_, '_> {
             match DraftEntity::decode(&data) {
                 Err(error) => self.find("draft_entity", row, error.to_string(), Remedy::RestoreCopy),
                 Ok(written) => {
+                    let born = written.birth.as_ref().map(|birth| entity_id(&birth.location, birth.generation));
+                    if born.is_some_and(|born| born != entity) {
+                        self.find("draft_entity", &row, "it is another entity that comes to be", Remedy::RestoreCopy);
+                    }
                     for value in written.rows.into_values().map(|row| row.value) {
                         if let dm_model::Value::Content(hash) = value
                             && !self.whole.contents.contains(&hash)

@@ -124,6 +124,9 @@ fn a_session_prefers_its_own_highest_write_and_others_the_ancestor() {
     assert_eq!(content(vec![Layer::Ready(applied)]), Some(text("l")));
     assert_eq!(content(vec![Layer::Ready(applied), Layer::Ready(ready)]), Some(text("u")));
     assert_eq!(content(vec![Layer::Ready(ready), Layer::Ready(applied)]), Some(text("l")));
+    // Said to be in effect, it is not looked into, and preferred all the same.
+    assert_eq!(content(vec![Layer::Effective(applied), Layer::Ready(ready)]), Some(text("u")));
+    assert_eq!(content(vec![Layer::Ready(ready), Layer::Effective(applied)]), Some(text("l")));
     let draft = update("d", &[&birth]);
     let made = [(draft.id(), draft)];
     assert_eq!(content(vec![Layer::Ready(ready), Layer::Draft(&made)]), Some(text("d")));

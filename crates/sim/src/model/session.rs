@@ -24,7 +24,7 @@ impl Model<'_> {
         };
         for (place, layer) in layers.own.iter().enumerate() {
             match layer {
-                Layer::Ready(revision) => {
+                Layer::Ready(revision) | Layer::Effective(revision) => {
                     if let Some(held) = known.get(revision) {
                         add(held, &mut ops);
                         places.extend(held.ops.iter().map(|(id, _)| (*id, place)));
