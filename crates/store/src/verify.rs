@@ -71,6 +71,8 @@ impl ReadTx<'_> {
         verification.note("entity", side_tables);
         let journal = verification.journal();
         verification.note("session", journal);
+        let commands = verification.commands();
+        verification.note("command", commands);
         let peers = verification.peers();
         verification.note("known", peers);
         let projections = verification.projections();
@@ -231,6 +233,16 @@ impl Verification<'_, '_> {
             self.find("meta", "session", "the current session is gone", Remedy::RestoreCopy);
         }
         self.drafts(&sessions)
+    }
+
+    /// What the remembered commands would be undone with.
+    fn commands(&mut self) -> Result<(), StoreError> {
+        for id in self.tx.rows("SELECT id FROM command", [], |row| row.get::<_, i64>(0))? {
+            if let Err(error) = self.tx.command(id.cast_unsigned()) {
+                self.find("command", id, error.to_string(), Remedy::RestoreCopy);
+            }
+        }
+        Ok(())
     }
 
     fn drafts(&mut self, sessions: &BTreeSet<Vec<u8>>) -> Result<(), StoreError> {

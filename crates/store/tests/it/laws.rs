@@ -2,8 +2,13 @@
 
 use std::sync::Arc;
 
-use dm_collab::{Effect, Presence, ProjectionDelta, ProjectionRead};
-use dm_model::{Space, Timestamp};
+use dm_collab::{
+    Effect, EntityState, Fingerprint, Membership, Need, Presence, ProjectionDelta, ProjectionRead, ReadError,
+};
+use dm_model::{
+    DefHash, EntityId, Envelope, EnvelopeId, InstanceId, Kind, Location, Op, OpId, PatchId, RevisionId, Space,
+    Timestamp,
+};
 use dm_store::{Arrival, ReadTx, Store};
 use proptest::prelude::*;
 
@@ -47,55 +52,57 @@ fn check_answers(tx: &ReadTx<'_>, delta: &ProjectionDelta) {
     assert_eq!(tx.view_fingerprint().unwrap(), delta.view_fingerprint);
 }
 
+/// Answers only what must be answered; the rest stays as the port defines it.
+struct Plain<'t, 's>(&'t ReadTx<'s>);
+
+macro_rules! through {
+    ($(fn $name:ident(&self $(, $argument:ident: $type:ty)*) -> $answer:ty;)*) => {
+        impl ProjectionRead for Plain<'_, '_> {
+            $(fn $name(&self $(, $argument: $type)*) -> $answer { self.0.$name($($argument),*) })*
+        }
+    };
+}
+
+through! {
+    fn own_channel(&self) -> InstanceId;
+    fn presence(&self, envelope: &EnvelopeId) -> Result<Presence, ReadError>;
+    fn envelope(&self, envelope: &EnvelopeId) -> Result<Option<Arc<Envelope>>, ReadError>;
+    fn content_present(&self, content: &DefHash) -> Result<bool, ReadError>;
+    fn waiting_on(&self, need: &Need) -> Result<Vec<EnvelopeId>, ReadError>;
+    fn op(&self, op: &OpId) -> Result<Option<Arc<Op>>, ReadError>;
+    fn carriers(&self, op: &OpId) -> Result<Vec<RevisionId>, ReadError>;
+    fn needing(&self, op: &OpId) -> Result<Vec<RevisionId>, ReadError>;
+    fn entity_ops(&self, entity: &EntityId) -> Result<Vec<(OpId, Arc<Op>)>, ReadError>;
+    fn op_effective(&self, op: &OpId) -> Result<bool, ReadError>;
+    fn effect(&self, revision: &RevisionId) -> Result<Effect, ReadError>;
+    fn membership(&self, channel: &InstanceId, patch: &PatchId) -> Result<Membership, ReadError>;
+    fn leaves(&self, channel: &InstanceId) -> Result<Vec<EnvelopeId>, ReadError>;
+    fn facts(&self, channel: &InstanceId) -> Result<Vec<Arc<Envelope>>, ReadError>;
+    fn channels(&self) -> Result<Vec<InstanceId>, ReadError>;
+    fn members(&self, channel: &InstanceId) -> Result<Vec<(PatchId, Membership)>, ReadError>;
+    fn revisions(&self, patch: &PatchId) -> Result<Vec<RevisionId>, ReadError>;
+    fn patch_facts(&self, patch: &PatchId) -> Result<Vec<Arc<Envelope>>, ReadError>;
+    fn entity(&self, entity: &EntityId) -> Result<Option<EntityState>, ReadError>;
+    fn entities_at(&self, location: &Location) -> Result<Vec<EntityId>, ReadError>;
+    fn flagged(&self) -> Result<Vec<EntityId>, ReadError>;
+    fn collisions(&self) -> Result<Vec<Location>, ReadError>;
+    fn deleted_dependencies(&self) -> Result<Vec<(EntityId, EntityId)>, ReadError>;
+    fn dependents(&self, entity: &EntityId) -> Result<Vec<EntityId>, ReadError>;
+    fn definition_head(&self, content: &DefHash) -> Result<Option<(Kind, Vec<EntityId>)>, ReadError>;
+    fn view_fingerprint(&self) -> Result<Fingerprint, ReadError>;
+}
+
 /// The lists that the store keeps are those that the port's own definitions give.
 fn check_lists(tx: &ReadTx<'_>) {
-    struct Plain<'t, 's>(&'t ReadTx<'s>);
-    // Only what must be answered; the rest stays as the port defines it.
-    macro_rules! through {
-        ($(fn $name:ident(&self $(, $argument:ident: $type:ty)*) -> $answer:ty;)*) => {
-            impl ProjectionRead for Plain<'_, '_> {
-                $(fn $name(&self $(, $argument: $type)*) -> $answer { self.0.$name($($argument),*) })*
-            }
-        };
-    }
-    use dm_collab::{EntityState, Fingerprint, Membership, Need, ReadError};
-    use dm_model::{
-        DefHash, EntityId, Envelope, EnvelopeId, InstanceId, Kind, Location, Op, OpId, PatchId, RevisionId,
-    };
-    through! {
-        fn own_channel(&self) -> InstanceId;
-        fn presence(&self, envelope: &EnvelopeId) -> Result<Presence, ReadError>;
-        fn envelope(&self, envelope: &EnvelopeId) -> Result<Option<Arc<Envelope>>, ReadError>;
-        fn content_present(&self, content: &DefHash) -> Result<bool, ReadError>;
-        fn waiting_on(&self, need: &Need) -> Result<Vec<EnvelopeId>, ReadError>;
-        fn op(&self, op: &OpId) -> Result<Option<Arc<Op>>, ReadError>;
-        fn carriers(&self, op: &OpId) -> Result<Vec<RevisionId>, ReadError>;
-        fn needing(&self, op: &OpId) -> Result<Vec<RevisionId>, ReadError>;
-        fn entity_ops(&self, entity: &EntityId) -> Result<Vec<(OpId, Arc<Op>)>, ReadError>;
-        fn op_effective(&self, op: &OpId) -> Result<bool, ReadError>;
-        fn effect(&self, revision: &RevisionId) -> Result<Effect, ReadError>;
-        fn membership(&self, channel: &InstanceId, patch: &PatchId) -> Result<Membership, ReadError>;
-        fn leaves(&self, channel: &InstanceId) -> Result<Vec<EnvelopeId>, ReadError>;
-        fn facts(&self, channel: &InstanceId) -> Result<Vec<Arc<Envelope>>, ReadError>;
-        fn channels(&self) -> Result<Vec<InstanceId>, ReadError>;
-        fn members(&self, channel: &InstanceId) -> Result<Vec<(PatchId, Membership)>, ReadError>;
-        fn revisions(&self, patch: &PatchId) -> Result<Vec<RevisionId>, ReadError>;
-        fn patch_facts(&self, patch: &PatchId) -> Result<Vec<Arc<Envelope>>, ReadError>;
-        fn entity(&self, entity: &EntityId) -> Result<Option<EntityState>, ReadError>;
-        fn entities_at(&self, location: &Location) -> Result<Vec<EntityId>, ReadError>;
-        fn flagged(&self) -> Result<Vec<EntityId>, ReadError>;
-        fn collisions(&self) -> Result<Vec<Location>, ReadError>;
-        fn deleted_dependencies(&self) -> Result<Vec<(EntityId, EntityId)>, ReadError>;
-        fn dependents(&self, entity: &EntityId) -> Result<Vec<EntityId>, ReadError>;
-        fn definition_head(&self, content: &DefHash) -> Result<Option<(Kind, Vec<EntityId>)>, ReadError>;
-        fn view_fingerprint(&self) -> Result<Fingerprint, ReadError>;
-    }
     let plain = Plain(tx);
     assert_eq!(tx.blocked().unwrap(), plain.blocked().unwrap());
     assert_eq!(tx.disputed().unwrap(), plain.disputed().unwrap());
     assert_eq!(tx.unseen().unwrap(), plain.unseen().unwrap());
+    check_rows_of_states(tx);
+}
 
-    // Marks, names and dependencies, from the states alone.
+/// Marks, names and dependencies, from the states alone.
+fn check_rows_of_states(tx: &ReadTx<'_>) {
     let ids: std::collections::BTreeSet<EntityId> = tx
         .log(None, usize::MAX)
         .unwrap()
