@@ -5,6 +5,9 @@
 //! people with an instance each, who play a history of small [`Step`]s; after every envelope that anyone receives the two must
 //! agree ([`agreement`]). The laws are in `tests/it`.
 //!
+//! A law that fails prints the shortest history it found, as steps that a test can play again (`World::play(&[...])`); a
+//! [`SimCluster`] that fails names its seed. What was found so becomes a story in `tests/it/corners.rs`.
+//!
 //! It is used by tests only, so it reports by panicking, and it reads one environment variable: `DM_SIM_CASES`, how many
 //! random cases each law is tried on. Start reading at [`model`].
 

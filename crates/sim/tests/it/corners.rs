@@ -141,6 +141,16 @@ fn reverting_a_change_does_not_undo_the_same_change_made_by_another() {
     story.applies(1, &[put(2), put(1)]);
     story.meet();
     assert_eq!(story.conflicts().len(), 1);
+    // Nor where the other made it from the very same text: another op only because its author knew of a deprecation.
+    let mut story = Story::begun(2);
+    story.applies(0, &[put(1)]);
+    story.applies(0, &[put(0)]);
+    story.applies(1, &[edit(0, What::Deprecate, 0)]);
+    story.applies(1, &[put(1)]);
+    story.meet();
+    let conflicts = story.conflicts();
+    assert_eq!(conflicts[0].kind, ConflictKind::Content);
+    assert_eq!(conflicts[0].heads.len(), 2);
 }
 
 #[test]
