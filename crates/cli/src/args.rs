@@ -327,6 +327,9 @@ pub struct AddArgs {
     /// What an ambiguous name means: its location, or the start of the entity's id
     #[arg(long, value_name = "NAME=MEANING")]
     pub bind: Vec<String>,
+    /// What the text was made from: the writes in `base` of `dm show NAME --json`, with commas
+    #[arg(long, value_name = "WRITES", value_delimiter = ',')]
+    pub base: Vec<String>,
 }
 
 #[derive(Debug, Args)]

@@ -84,6 +84,23 @@ impl Context {
         Ok(report)
     }
 
+    /// As [`Context::answer`], for a verb whose words do not tell a dry run from a real one.
+    ///
+    /// # Errors
+    /// If standard output is full.
+    pub fn answer_write<T: Serialize>(
+        &self,
+        dry_run: bool,
+        report: &T,
+        page: impl FnOnce(&T, &mut Page),
+    ) -> Result<ExitCode, Failure> {
+        let code = self.answer(report, page)?;
+        if dry_run && !self.global.json {
+            output::say("a dry run: nothing was written");
+        }
+        Ok(code)
+    }
+
     /// Answers with JSON or with a page.
     ///
     /// # Errors

@@ -229,6 +229,8 @@ fn named_failure(message: String, error: EngineError) -> Failure {
         }
         EngineError::NoSuchConflict(_) => Failure::usage(message).hint("`dm conflicts list` shows them"),
         EngineError::WayDoesNotFit { .. } => Failure::usage(message).hint("`dm conflicts show ID` lists the ways out"),
+        EngineError::NoSuchBase(_) => Failure::refused(message)
+            .hint("what was shown has changed since, or was never here; `dm show NAME --json` gives what is there now"),
         EngineError::Stale { .. } => Failure::refused(message).hint("look at what it is now, and save again"),
         EngineError::SessionExists(name) => {
             Failure::refused(message).hint(format!("`dm session switch {name}` makes it the current one"))

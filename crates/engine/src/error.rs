@@ -200,6 +200,9 @@ pub enum EngineError {
         /// Which.
         location: String,
     },
+    /// A write of a base token that is not there, or not any more.
+    #[error("`{0}` is no write that a text could be made from")]
+    NoSuchBase(String),
     /// A draft of the journal is damaged.
     #[error("a draft is damaged: {0}")]
     DamagedDraft(String),

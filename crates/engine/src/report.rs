@@ -79,7 +79,7 @@ pub struct Shown {
     pub written_by: Option<PatchSummary>,
     /// Conflicts that it is part of, by id.
     pub conflicts: Vec<String>,
-    /// The base token of an edit: the writes that this text stands on.
+    /// The base token of an edit: the writes that this text stands on, for `dm add --base`.
     pub base: Vec<String>,
 }
 

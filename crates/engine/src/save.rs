@@ -22,8 +22,8 @@ use crate::transaction::Transaction;
 pub struct Base {
     /// The entity.
     pub(crate) entity: EntityId,
-    /// Where it was.
-    pub(crate) location: Location,
+    /// Where it was; a token does not say it.
+    pub(crate) location: Option<Location>,
     /// The content writes that were shown.
     pub(crate) shown: Vec<Head>,
     /// The deletions and deprecations that were shown beside it.
@@ -31,6 +31,34 @@ pub struct Base {
 }
 
 impl Base {
+    /// The base that a token means: the writes that `show` named with the text, all of one definition.
+    pub(crate) fn of_token(look: &Look<'_>, token: &[String]) -> Result<Option<Self>, EngineError> {
+        let mut base: Option<Self> = None;
+        for text in token {
+            let id: OpId = text.parse()?;
+            // A draft's write that was replaced since is no more: what was shown is stale.
+            let op = look.view.op(&id)?.ok_or_else(|| EngineError::NoSuchBase(text.clone()))?;
+            let (shown, witness) = (Vec::new(), Vec::new());
+            let base = base.get_or_insert(Self { entity: op.entity, location: None, shown, witness });
+            if base.entity != op.entity {
+                return Err(EngineError::NoSuchBase(text.clone()));
+            }
+            match op.action.value(Register::Content) {
+                Some(value) => base.shown.push(dm_collab::Head { op: id, value }),
+                None => base.witness.push(id),
+            }
+        }
+        Ok(base)
+    }
+
+    /// Whether a declaration is what became of the text: the one at its place, or, where the place is not known, the only one.
+    fn is_of(&self, declaration: &Declaration, source: &Source) -> bool {
+        match &self.location {
+            Some(location) => declaration.location == *location,
+            None => source.declarations.len() == 1,
+        }
+    }
+
     /// The one content that was shown, if it was one.
     fn content(&self) -> Option<DefHash> {
         match self.shown.first().map(|head| &head.value) {
@@ -167,6 +195,14 @@ impl Standing {
 }
 
 impl Transaction<'_> {
+    /// The base that the token of a shown definition means; none for an empty token.
+    ///
+    /// # Errors
+    /// If a write of it is not known here, or they are of several definitions.
+    pub fn base_of(&self, token: &[String]) -> Result<Option<Base>, EngineError> {
+        Base::of_token(&self.look(None)?, token)
+    }
+
     /// Saves text to the draft in focus.
     ///
     /// # Errors
@@ -276,7 +312,8 @@ impl Transaction<'_> {
         let mut scope = ViewScope::new(&look);
         let mut stored: Vec<Result<Found, FreePlace>> = Vec::new();
         for declaration in &source.declarations {
-            stored.push(match stored_at(&look, &declaration.location, request.base.as_ref())? {
+            let base = request.base.as_ref().filter(|base| base.is_of(declaration, source));
+            stored.push(match stored_at(&look, &declaration.location, base)? {
                 Some(found) => Ok(found),
                 None => {
                     let place = look.view.free_place(&declaration.location)?;
@@ -373,18 +410,16 @@ fn asked(look: &Look<'_>, binds: &[(String, String)]) -> Result<BTreeMap<String,
 /// A text that was opened under one name and comes back under another makes a new definition: said, since it may surprise.
 fn renamed_note(source: &Source, base: Option<&Base>) -> Option<String> {
     let base = base?;
-    let kept = source.declarations.iter().any(|declaration| declaration.location == base.location);
+    let was = base.location.as_ref()?;
+    let kept = source.declarations.iter().any(|declaration| declaration.location == *was);
     let new = source.declarations.first().filter(|_| !kept)?;
-    Some(format!(
-        "`{}` stays as it was; `dm mv` renames, and keeps what uses it right: {}",
-        base.location, new.location
-    ))
+    Some(format!("`{was}` stays as it was; `dm mv` renames, and keeps what uses it right: {}", new.location))
 }
 
 /// What stands at a location: of several, the one that the edit was made from. What an edit was made from is found by its
 /// identity, wherever it is now, and even if it was deleted meanwhile: the edit is then in conflict with that.
 fn stored_at(look: &Look<'_>, location: &Location, base: Option<&Base>) -> Result<Option<Found>, EngineError> {
-    if let Some(base) = base.filter(|base| base.location == *location)
+    if let Some(base) = base
         && let (Some(state), Some(content)) = (look.state(&base.entity)?, look.content(&base.entity)?)
     {
         let now = look.location_of(&base.entity)?;
@@ -422,7 +457,8 @@ fn outcome_of_edit(
     // What was opened, not what is there by now (SEMANTICS R6); of several contents, the one in force was opened.
     let opened = base.and_then(Base::content).unwrap_or(found.content);
     let stored = look.definition(&opened)?;
-    let rendering = dm_lang::render(&stored, base.map_or(&found.location, |base| &base.location), scope);
+    let opened_at = base.and_then(|base| base.location.as_ref()).unwrap_or(&found.location);
+    let rendering = dm_lang::render(&stored, opened_at, scope);
     let edit = dm_lang::resolve_edit(&stored, &rendering, &declaration.text, &declaration.location, asked, scope);
     match edit {
         Ok(dm_lang::Edit::Unchanged) => Ok((Outcome::Unchanged, Vec::new())),

@@ -74,6 +74,7 @@ impl<'e> Snapshot<'e> {
             Some(head) => self.writer(&look, &head.op)?,
             None => None,
         };
+        let witness = look.view.witness(&found.entity, Register::Content)?;
         let mut in_conflict = Vec::new();
         if dm_collab::conflict::is_flagged(&found.state) {
             for conflict in dm_collab::conflict::of_entity(found.entity, &found.state) {
@@ -85,7 +86,7 @@ impl<'e> Snapshot<'e> {
             text: look.text_of(&found)?,
             written_by,
             conflicts: in_conflict,
-            base: heads.iter().map(|head| head.op.to_string()).collect(),
+            base: heads.iter().map(|head| &head.op).chain(&witness).map(ToString::to_string).collect(),
         })
     }
 
@@ -122,7 +123,7 @@ impl<'e> Snapshot<'e> {
         let text = dm_lang::print_file(found.location.module_path(), &[&rendered]);
         let shown = look.view.shown(&found.entity, Register::Content)?;
         let witness = look.view.witness(&found.entity, Register::Content)?;
-        let base = Base { entity: found.entity, location: found.location.clone(), shown, witness };
+        let base = Base { entity: found.entity, location: Some(found.location.clone()), shown, witness };
         Ok(Opened { location: found.location.to_string(), text, base })
     }
 

@@ -18,7 +18,9 @@ pub fn remote(context: &Context, command: RemoteCommand) -> Result<ExitCode, Fai
         RemoteCommand::Add { name, url, token, timeout, dry_run } => {
             let request = RemoteRequest { name, url, token, timeout_s: timeout };
             let remote = context.write_anywhere(dry_run, |transaction| transaction.remote_add(&request))?;
-            context.answer(&remote, |remote, page| page.line(format!("remote {} is {}", remote.name, remote.url)))
+            context.answer_write(dry_run, &remote, |remote, page| {
+                page.line(format!("remote {} is {}", remote.name, remote.url));
+            })
         }
         RemoteCommand::List => {
             let remotes = context.read(|snapshot| snapshot.remotes())?;
@@ -31,11 +33,13 @@ pub fn remote(context: &Context, command: RemoteCommand) -> Result<ExitCode, Fai
         }
         RemoteCommand::Remove { name, dry_run } => {
             let remote = context.write_anywhere(dry_run, |transaction| transaction.remote_remove(&name))?;
-            context.answer(&remote, |remote, page| page.line(format!("forgot remote {} ({})", remote.name, remote.url)))
+            context.answer_write(dry_run, &remote, |remote, page| {
+                page.line(format!("forgot remote {} ({})", remote.name, remote.url));
+            })
         }
         RemoteCommand::Trust { author, key, dry_run } => {
             let received = context.write_anywhere(dry_run, |transaction| transaction.trust(&author, &key))?;
-            context.answer(&received, |received, page| {
+            context.answer_write(dry_run, &received, |received, page| {
                 page.line(format!("trusts the key {key} of {author} from now on"));
                 received_page(received, dry_run, page);
             })

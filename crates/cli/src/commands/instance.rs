@@ -94,11 +94,15 @@ pub fn config(context: &Context, command: ConfigCommand) -> Result<ExitCode, Fai
             let path = settings::set_user_setting(&key, &value, dry_run)?;
             let source = format!("user ({})", path.display());
             let setting = Setting { key, value, source };
-            context.answer(&setting, |setting, page| page.line(format!("{} = {}", setting.key, setting.value)))
+            context.answer_write(dry_run, &setting, |setting, page| {
+                page.line(format!("{} = {}", setting.key, setting.value));
+            })
         }
         ConfigCommand::Set { key, value, user: false, dry_run } => {
             let setting = context.write_anywhere(dry_run, |transaction| transaction.set_setting(&key, &value))?;
-            context.answer(&setting, |setting, page| page.line(format!("{} = {}", setting.key, setting.value)))
+            context.answer_write(dry_run, &setting, |setting, page| {
+                page.line(format!("{} = {}", setting.key, setting.value));
+            })
         }
         ConfigCommand::List => {
             let all = all_settings(context)?;

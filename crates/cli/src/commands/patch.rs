@@ -15,7 +15,7 @@ pub fn patch(context: &Context, command: PatchCommand) -> Result<ExitCode, Failu
     match command {
         PatchCommand::New { intent, dry_run } => {
             let patch = context.write(dry_run, |transaction| transaction.new_patch(&intent))?;
-            one_patch(context, &patch)
+            one_patch(context, dry_run, &patch)
         }
         PatchCommand::List { all } => {
             let patches = context.read(|snapshot| snapshot.patches(all))?;
@@ -37,15 +37,15 @@ pub fn patch(context: &Context, command: PatchCommand) -> Result<ExitCode, Failu
         }
         PatchCommand::Focus { patch, dry_run } => {
             let patch = context.write(dry_run, |transaction| transaction.focus(&patch))?;
-            one_patch(context, &patch)
+            one_patch(context, dry_run, &patch)
         }
         PatchCommand::Ready(PatchWrite { patch, dry_run }) => {
             let patch = context.write(dry_run, |transaction| transaction.ready(patch.as_deref()))?;
-            one_patch(context, &patch)
+            one_patch(context, dry_run, &patch)
         }
         PatchCommand::Draft(PatchWrite { patch, dry_run }) => {
             let patch = context.write(dry_run, |transaction| transaction.draft(patch.as_deref()))?;
-            one_patch(context, &patch)
+            one_patch(context, dry_run, &patch)
         }
         PatchCommand::Apply { patch: PatchWrite { patch, dry_run }, force } => {
             let report = context.write(dry_run, |transaction| transaction.apply(patch.as_deref(), force))?;
@@ -54,8 +54,8 @@ pub fn patch(context: &Context, command: PatchCommand) -> Result<ExitCode, Failu
     }
 }
 
-fn one_patch(context: &Context, patch: &PatchSummary) -> Result<ExitCode, Failure> {
-    context.answer(patch, |patch, page| page.line(pages::patch_line(patch)))
+fn one_patch(context: &Context, dry_run: bool, patch: &PatchSummary) -> Result<ExitCode, Failure> {
+    context.answer_write(dry_run, patch, |patch, page| page.line(pages::patch_line(patch)))
 }
 
 fn patch_page(shown: &PatchShown, view: PatchView, page: &mut Page) {

@@ -15,7 +15,7 @@ pub fn session(context: &Context, command: SessionCommand) -> Result<ExitCode, F
     match command {
         SessionCommand::New { name, intent, dry_run } => {
             let session = context.write_anywhere(dry_run, |transaction| transaction.session_new(&name, &intent))?;
-            context.answer(&session, |session, page| page.line(session_line(session)))
+            context.answer_write(dry_run, &session, |session, page| page.line(session_line(session)))
         }
         SessionCommand::List => {
             let sessions = context.read(|snapshot| snapshot.sessions())?;
@@ -27,7 +27,7 @@ pub fn session(context: &Context, command: SessionCommand) -> Result<ExitCode, F
         }
         SessionCommand::Switch { session, dry_run } => {
             let session = context.write_anywhere(dry_run, |transaction| transaction.session_switch(&session))?;
-            context.answer(&session, |session, page| page.line(session_line(session)))
+            context.answer_write(dry_run, &session, |session, page| page.line(session_line(session)))
         }
         SessionCommand::Show { session } => {
             let session = context.read(|snapshot| snapshot.session(session.as_deref()))?;

@@ -83,7 +83,7 @@ pub fn add(context: &Context, args: &AddArgs) -> Result<ExitCode, Failure> {
             module: args.module.clone(),
             intent: intent.map(str::to_owned),
             binds: binds.clone(),
-            base: None,
+            base: transaction.base_of(&args.base)?,
         })
     })?;
     answer_written(context, &report)

@@ -163,7 +163,9 @@ fn a_dry_run_writes_nothing() {
     for case in &WRITING {
         let machine = prepare(&stage, case);
         let before = everything(&machine);
-        run(&machine, case, &["--dry-run"]).succeeds();
+        let dry = run(&machine, case, &["--dry-run"]).succeeds();
+        let words = format!("{}{}", dry.stdout, dry.stderr);
+        assert!(words.contains("would ") || words.contains("nothing "), "{}: {words}", dry.typed);
         assert_eq!(everything(&machine), before, "dm {} --dry-run", case.verb);
         run(&machine, case, &[]).succeeds();
         if case.verb != "pull" {

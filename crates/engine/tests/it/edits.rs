@@ -171,3 +171,50 @@ fn a_patch_taken_back_to_draft_is_what_it_was() {
     tx.commit().unwrap();
     assert_eq!((draft.status.as_str(), draft.id, desk.text("work", "fee")), ("draft", ready.id, before));
 }
+
+/// Saves text that was made from what a token says.
+fn save_from(desk: &Desk, token: &[String], text: &str) -> Result<dm_engine::Written, EngineError> {
+    let mut tx = desk.engine.begin(&session("work"), false)?;
+    let base = tx.base_of(token)?;
+    let text = dm_engine::SourceText { file: "-".to_owned(), text: text.to_owned() };
+    let intent = Some("From a token".to_owned());
+    let request = dm_engine::SaveRequest { text, module: None, intent, binds: Vec::new(), base };
+    let written = tx.save(&request)?;
+    tx.commit()?;
+    Ok(written)
+}
+
+#[test]
+fn a_text_says_by_a_token_what_it_was_made_from() {
+    let token = |desk: &Desk| desk.engine.snapshot(&session("work")).unwrap().show("fee").unwrap().base;
+    let desk = Desk::with(CODE);
+    let before = token(&desk);
+    desk.save("other", &fee("290L")).unwrap();
+    desk.apply("other").unwrap();
+    save_from(&desk, &before, &fee("0L")).unwrap();
+    assert_eq!(desk.kinds("work"), ["content"], "main moved meanwhile");
+
+    let desk = Desk::with(CODE);
+    desk.save("work", &fee("290L")).unwrap();
+    let before = token(&desk);
+    desk.save("work", &fee("190L")).unwrap();
+    assert!(matches!(save_from(&desk, &before, &fee("0L")), Err(EngineError::NoSuchBase(_))), "the own draft moved");
+    assert!(matches!(save_from(&desk, &["xy".to_owned()], &fee("0L")), Err(EngineError::Id(_))));
+    assert!(desk.text("work", "fee").contains("190L"));
+
+    let desk = Desk::with(CODE);
+    let before = token(&desk);
+    desk.mv("work", "fee", "Acme.Post.postage").unwrap();
+    save_from(&desk, &before, &fee("0L")).unwrap();
+    assert_eq!(desk.names("work"), ["Acme.Post.postage", "Acme.Shop.total"]);
+    assert!(desk.text("work", "postage").contains("0L"));
+
+    let desk = Desk::with(CODE);
+    let mut tx = desk.engine.begin(&session("work"), false).unwrap();
+    tx.deprecate("fee", "old", None, Some("Deprecate")).unwrap();
+    tx.commit().unwrap();
+    desk.apply("work").unwrap();
+    let before = token(&desk);
+    save_from(&desk, &before, &fee("0L")).unwrap();
+    assert!(desk.conflicts("work").is_empty(), "who edits what is deprecated knows it");
+}
