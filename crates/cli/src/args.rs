@@ -282,6 +282,17 @@ pub enum PatchCommand {
         #[arg(long)]
         dry_run: bool,
     },
+    /// Write patches as one text that travels by mail
+    Export(PatchExportArgs),
+    /// Take the patches of a patch file; nothing is applied
+    Import {
+        /// A patch file, or - for standard input
+        #[arg(value_hint = ValueHint::FilePath)]
+        file: PathBuf,
+        /// Say what it would bring, write nothing
+        #[arg(long)]
+        dry_run: bool,
+    },
     /// Freeze a draft as a signed revision
     Ready(PatchWrite),
     /// Take a ready patch back to draft
@@ -294,6 +305,22 @@ pub enum PatchCommand {
         #[arg(long)]
         force: bool,
     },
+}
+
+#[derive(Debug, Args)]
+pub struct PatchExportArgs {
+    /// Ready or applied patches, by id
+    #[arg(required = true)]
+    pub patches: Vec<String>,
+    /// Where to write it; else standard output
+    #[arg(long, short, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub output: Option<PathBuf>,
+    /// With all that they need
+    #[arg(long)]
+    pub with_needs: bool,
+    /// Say what would be written, write no file
+    #[arg(long)]
+    pub dry_run: bool,
 }
 
 /// How a patch is shown.

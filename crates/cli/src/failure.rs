@@ -1,6 +1,6 @@
 //! The one place that turns errors into words, hints and exit codes.
 
-use dm_engine::{EngineError, RemoteError, StoreError};
+use dm_engine::{EngineError, PatchFileError, RemoteError, StoreError};
 
 use crate::output;
 
@@ -213,6 +213,9 @@ fn named_failure(message: String, error: EngineError) -> Failure {
         EngineError::NoFocus => {
             Failure::usage(message).hint("name a patch, or focus one with `dm patch focus`; `dm patch list` shows them")
         }
+        EngineError::WrongStatus { found: "draft", wanted: "ready", patch } => {
+            Failure::refused(message).hint(format!("freeze it with `dm patch ready {}`", patch.short()))
+        }
         EngineError::WrongStatus { found: "ready", patch, .. } => Failure::refused(message)
             .hint(format!("take it back to draft with `dm patch draft {}`", patch.short()))
             .hint("or begin another patch with --intent TEXT"),
@@ -254,6 +257,7 @@ fn named_failure(message: String, error: EngineError) -> Failure {
         EngineError::NoSuchRemote { known, .. } => {
             Failure::usage(message).hint(format!("there are: {}", known.join(", ")))
         }
+        EngineError::PatchFile(error) => patch_file_failure(&message, &error),
         EngineError::NothingToUndo(_) => Failure::refused(message).hint("`dm ops --all` lists what all sessions did"),
         EngineError::NoSuchCommand(_) => Failure::usage(message).hint("`dm ops` lists them with their numbers"),
         EngineError::CannotUndo { .. } => Failure::refused(message).hint("`dm ops` lists what can be undone"),
@@ -275,6 +279,20 @@ fn named_failure(message: String, error: EngineError) -> Failure {
         EngineError::NoSuchSetting(_) => Failure::usage(message).hint("`dm config list` shows the settings"),
         EngineError::NothingToImport(_) => Failure::refused(message),
         _ => Failure::unable(message),
+    }
+}
+
+fn patch_file_failure(message: &str, error: &PatchFileError) -> Failure {
+    let failure = Failure::refused(format!("{message}; nothing was written"));
+    match error {
+        PatchFileError::Foreign => failure.hint("`dm patch export` writes one"),
+        PatchFileError::Truncated | PatchFileError::Altered(_) => {
+            failure.hint("ask for it once more, as an attachment: mail may have changed its lines")
+        }
+        PatchFileError::Newer { .. } => failure.hint("install a newer dm"),
+        PatchFileError::Disagrees { .. } => {
+            failure.hint("what it shows is not what is signed: do not trust what it says, and ask its sender")
+        }
     }
 }
 

@@ -199,7 +199,7 @@ pub(crate) fn patch_diff(
 }
 
 /// Two texts as a unified diff without file names; empty if they are the same.
-fn unified(before: Option<&str>, after: Option<&str>) -> String {
+pub(crate) fn unified(before: Option<&str>, after: Option<&str>) -> String {
     let (before, after) = (before.unwrap_or_default(), after.unwrap_or_default());
     if before == after {
         return String::new();

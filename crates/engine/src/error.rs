@@ -8,6 +8,7 @@ use dm_model::{EnvelopeError, IdParseError, LocationError, PatchId};
 use dm_store::StoreError;
 use dm_syntax::Diagnostic;
 
+use crate::patch_file::PatchFileError;
 use crate::remote::RemoteError;
 
 /// Longest name of a session, an instance or a token.
@@ -236,6 +237,9 @@ pub enum EngineError {
     /// Another instance that does not keep to the protocol.
     #[error(transparent)]
     Peer(ProtocolError),
+    /// A text that is no patch file that can be taken.
+    #[error(transparent)]
+    PatchFile(PatchFileError),
     /// No command of this session is left to undo or redo.
     #[error("there is nothing to {0} in this session")]
     NothingToUndo(&'static str),

@@ -35,7 +35,7 @@ struct Arrived {
 
 impl Transaction<'_> {
     /// Stores what a machine has checked, and notes the keys of its authors.
-    fn store_received(&mut self, received: sync::Received) -> Result<Vec<NewKey>, EngineError> {
+    pub(crate) fn store_received(&mut self, received: sync::Received) -> Result<Vec<NewKey>, EngineError> {
         let ids: Vec<EnvelopeId> = received.envelopes.iter().map(|envelope| envelope.id()).collect();
         let definitions = received.definitions.into_iter();
         let definitions = definitions.map(|(hash, definition)| HashedDefinition::of_hash(hash, definition)).collect();

@@ -504,6 +504,36 @@ pub struct ExchangeReport {
     pub view_fingerprint: String,
 }
 
+/// Patches as a text that travels by mail.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct PatchFileReport {
+    /// The patches in it, those that others need first.
+    pub patches: Vec<PatchSummary>,
+    /// How many writes they need that are not in it.
+    pub needs: u64,
+    /// The file that it was written to; none if it is only in `text`.
+    pub path: Option<String>,
+    /// The text.
+    pub text: String,
+}
+
+/// What the import of a patch file brought, or would bring.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct PatchImportReport {
+    /// Whether nothing was written.
+    pub dry_run: bool,
+    /// The patches in the file.
+    pub patches: Vec<PatchSummary>,
+    /// How many of their revisions were not here.
+    pub fresh: u64,
+    /// How many of them wait for something that they need.
+    pub pending: u64,
+    /// The patches that carry what they wait for, in words.
+    pub waits_for: Vec<String>,
+    /// Keys seen for the first time.
+    pub new_keys: Vec<NewKey>,
+}
+
 /// A command that wrote to this store.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct CommandEntry {

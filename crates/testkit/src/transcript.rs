@@ -291,6 +291,11 @@ impl Transcript {
                 Ok(text) => Ok(Played::of(text)),
                 Err(error) => Ok(Played::failed(&format!("cat: {file}: {error}"))),
             },
+            ("head", ["-n", count]) => {
+                let count = count.parse().map_err(|_| "head -n wants a number")?;
+                let lines = String::from_utf8_lossy(input);
+                Ok(Played::of(lines.lines().take(count).map(|line| format!("{line}\n")).collect::<String>()))
+            }
             ("echo", words) => Ok(Played::of(format!("{}\n", words.join(" ")))),
             ("mkdir", [folder] | ["-p", folder]) => done(fs::create_dir_all(path(folder)), folder),
             ("rm", [file]) => done(fs::remove_file(path(file)), file),
@@ -308,9 +313,8 @@ impl Transcript {
                 self.servers.retain(|(owner, _)| owner != machine.name());
                 Ok(Played::of(""))
             }
-            _ => {
-                Err("only dm, cd, cat, echo, mkdir, rm, cp, mv, ls, export and `kill %1` can be typed here".to_owned())
-            }
+            _ => Err("only dm, cd, cat, head, echo, mkdir, rm, cp, mv, ls, export and `kill %1` can be typed here"
+                .to_owned()),
         }
     }
 

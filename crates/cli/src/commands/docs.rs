@@ -112,6 +112,8 @@ fn shapes() -> Vec<(&'static str, Schema)> {
         of::<dm_engine::Setting>("config get, config set"),
         of::<Vec<dm_engine::Setting>>("config list"),
         of::<dm_engine::UndoReport>("undo, redo"),
+        of::<dm_engine::PatchFileReport>("patch export"),
+        of::<dm_engine::PatchImportReport>("patch import"),
         of::<Vec<dm_engine::CommandEntry>>("ops"),
         of::<dm_engine::CommandShown>("ops show"),
     ]

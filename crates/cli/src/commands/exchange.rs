@@ -4,7 +4,7 @@ use std::io::IsTerminal as _;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use dm_engine::{Direction, ExchangeReport, Received, RemoteRequest};
+use dm_engine::{Direction, ExchangeReport, NewKey, Received, RemoteRequest};
 
 use super::pages;
 use crate::args::{RemoteCommand, SyncArgs};
@@ -122,8 +122,9 @@ fn listed(lines: impl ExactSizeIterator<Item = String>, page: &mut Page) {
     }
 }
 
-fn received_page(received: &Received, dry_run: bool, page: &mut Page) {
-    for key in &received.new_keys {
+/// Keys that were seen for the first time.
+pub fn keys_page(keys: &[NewKey], dry_run: bool, page: &mut Page) {
+    for key in keys {
         let short: String = key.key.chars().take(KEY_SHOWN).collect();
         let words = if key.trusted && dry_run {
             "is the first one seen: it would be trusted from then on"
@@ -134,6 +135,10 @@ fn received_page(received: &Received, dry_run: bool, page: &mut Page) {
         };
         page.line(format!("{} {short} of {} {words}", styled(WARN, "key"), key.author));
     }
+}
+
+fn received_page(received: &Received, dry_run: bool, page: &mut Page) {
+    keys_page(&received.new_keys, dry_run, page);
     if !received.applied.is_empty() {
         let words = if dry_run { "would apply" } else { "applied" };
         page.line(format!("{words} {}", output::count(received.applied.len() as u64, "patch")));

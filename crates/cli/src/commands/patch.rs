@@ -1,14 +1,15 @@
 //! `dm patch`.
 
+use std::path::Path;
 use std::process::ExitCode;
 
 use dm_engine::{ApplyReport, PatchShown, PatchSummary};
 
-use super::pages;
-use crate::args::{PatchCommand, PatchView, PatchWrite};
+use super::{exchange, pages, write};
+use crate::args::{PatchCommand, PatchExportArgs, PatchView, PatchWrite};
 use crate::context::Context;
 use crate::failure::Failure;
-use crate::output::{self, DIM, Page, styled};
+use crate::output::{self, DIM, Page, WARN, styled};
 
 /// `dm patch …`.
 pub fn patch(context: &Context, command: PatchCommand) -> Result<ExitCode, Failure> {
@@ -39,6 +40,8 @@ pub fn patch(context: &Context, command: PatchCommand) -> Result<ExitCode, Failu
             let patch = context.write(dry_run, |transaction| transaction.focus(&patch))?;
             one_patch(context, dry_run, &patch)
         }
+        PatchCommand::Export(args) => export(context, &args),
+        PatchCommand::Import { file, dry_run } => import(context, &file, dry_run),
         PatchCommand::Ready(PatchWrite { patch, dry_run }) => {
             let patch = context.write(dry_run, |transaction| transaction.ready(patch.as_deref()))?;
             one_patch(context, dry_run, &patch)
@@ -52,6 +55,44 @@ pub fn patch(context: &Context, command: PatchCommand) -> Result<ExitCode, Failu
             context.answer(&report, apply_page)
         }
     }
+}
+
+fn export(context: &Context, args: &PatchExportArgs) -> Result<ExitCode, Failure> {
+    let mut report = context.read(|snapshot| snapshot.patch_file(&args.patches, args.with_needs))?;
+    if let Some(path) = &args.output {
+        report.path = Some(path.display().to_string());
+        if !args.dry_run {
+            std::fs::write(path, &report.text)
+                .map_err(|error| Failure::unable(format!("{}: {error}", path.display())))?;
+        }
+    }
+    context.answer(&report, |report, page| {
+        let Some(path) = &report.path else { return page.block(&report.text) };
+        let words = if args.dry_run { "would write" } else { "wrote" };
+        page.line(format!("{words} {} to {path}", output::count(report.patches.len() as u64, "patch")));
+        if report.needs > 0 {
+            page.line("they need patches that are not in it; --with-needs takes those along");
+        }
+    })
+}
+
+fn import(context: &Context, file: &Path, dry_run: bool) -> Result<ExitCode, Failure> {
+    let text = write::read_text(file, dm_engine::PATCH_FILE_BYTES_MAX)?.text;
+    let report = context.write(dry_run, |transaction| transaction.import_patch_file(&text))?;
+    context.answer(&report, |report, page| {
+        exchange::keys_page(&report.new_keys, report.dry_run, page);
+        for patch in &report.patches {
+            page.line(pages::patch_long(patch));
+        }
+        match (report.fresh, report.dry_run) {
+            (0, _) => page.line("all of it was here already"),
+            (_, true) => page.line("nothing was written"),
+            (_, false) => page.line("`dm patch show ID` shows one, `dm patch apply ID` puts it into main"),
+        }
+        for patch in &report.waits_for {
+            page.line(format!("{} for patch {patch}", styled(WARN, "waits")));
+        }
+    })
 }
 
 fn one_patch(context: &Context, dry_run: bool, patch: &PatchSummary) -> Result<ExitCode, Failure> {

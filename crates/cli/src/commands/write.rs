@@ -49,17 +49,18 @@ fn answer_written(context: &Context, report: &Written) -> Result<ExitCode, Failu
 /// The most bytes that `add` reads: no definition is larger.
 const TEXT_BYTES_MAX: u64 = 64 << 20;
 
-fn read_text(path: &Path) -> Result<SourceText, Failure> {
+/// Reads a file, or standard input for `-`: at most so many bytes, which must be UTF-8.
+pub fn read_text(path: &Path, bytes_max: u64) -> Result<SourceText, Failure> {
     let name = path.display().to_string();
     let mut bytes = Vec::new();
     let read = if name == "-" {
-        std::io::stdin().lock().take(TEXT_BYTES_MAX + 1).read_to_end(&mut bytes)
+        std::io::stdin().lock().take(bytes_max + 1).read_to_end(&mut bytes)
     } else {
-        std::fs::File::open(path).and_then(|file| file.take(TEXT_BYTES_MAX + 1).read_to_end(&mut bytes))
+        std::fs::File::open(path).and_then(|file| file.take(bytes_max + 1).read_to_end(&mut bytes))
     };
     read.map_err(|error| Failure::unable(format!("{name}: {error}")))?;
-    if bytes.len() as u64 > TEXT_BYTES_MAX {
-        return Err(Failure::unable(format!("{name}: more than {} MB", TEXT_BYTES_MAX >> 20)));
+    if bytes.len() as u64 > bytes_max {
+        return Err(Failure::unable(format!("{name}: more than {} MB", bytes_max >> 20)));
     }
     let text = String::from_utf8(bytes).map_err(|error| {
         Failure::from(EngineError::NotUtf8 { path: path.to_path_buf(), at: error.utf8_error().valid_up_to() })
@@ -69,7 +70,7 @@ fn read_text(path: &Path) -> Result<SourceText, Failure> {
 
 /// `dm add`.
 pub fn add(context: &Context, args: &AddArgs) -> Result<ExitCode, Failure> {
-    let text = read_text(&args.file)?;
+    let text = read_text(&args.file, TEXT_BYTES_MAX)?;
     let mut binds = Vec::new();
     for bind in &args.bind {
         let Some((name, location)) = bind.split_once('=') else {

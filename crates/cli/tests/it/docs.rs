@@ -52,6 +52,11 @@ fn bad_days() {
 }
 
 #[test]
+fn patch_files() {
+    walkthrough("patch-files.md");
+}
+
+#[test]
 fn the_readme() {
     let sandbox = sandbox();
     sandbox.machine("laptop").copy_folder(root().join("packages"), "packages");

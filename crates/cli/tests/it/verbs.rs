@@ -50,7 +50,7 @@ const READING: [Case; 21] = [
 ];
 
 /// Verbs that write to the store, and can be seen to.
-const WRITING: [Case; 23] = [
+const WRITING: [Case; 24] = [
     case("import", &["src", "--intent", "Follow"]),
     case("session new", &["third"]),
     after("session switch", &["work"], &[&["session", "switch", "other"]]),
@@ -69,6 +69,7 @@ const WRITING: [Case; 23] = [
     case("remote add", &["away", "http://127.0.0.1:9"]),
     case("remote remove", &["home"]),
     case("config set", &["author", "Zoe"]),
+    case("patch import", &["away.patch"]),
     case("undo", &[]),
     after("redo", &[], &[&["undo"]]),
     case("sync", &[]),
@@ -77,7 +78,7 @@ const WRITING: [Case; 23] = [
 ];
 
 /// Verbs that write what the store does not show, or nothing that could be seen here; each has a test of its own below.
-const WRITING_UNSEEN: [&str; 5] = ["init", "export", "token create", "rebuild", "remote trust"];
+const WRITING_UNSEEN: [&str; 6] = ["init", "export", "patch export", "token create", "rebuild", "remote trust"];
 
 /// Verbs that answer nothing.
 const SILENT: [&str; 3] = ["demo", "serve", "completions"];
@@ -105,6 +106,10 @@ fn stage() -> Stage {
     machine.dm(&["session", "switch", "work"]).succeeds();
     let home = sandbox().machine("home").with_env("DM_AUTHOR", "home");
     home.dm(&["init"]).succeeds();
+    home.write("away.dark", "module Home.Away\n\nval one = 1L\n");
+    home.dm(&["add", "away.dark", "--intent", "Far away"]).succeeds();
+    let away = json(&home.dm(&["patch", "ready", "--json"]))["id"].as_str().unwrap_or_default().to_owned();
+    machine.write("away.patch", home.dm(&["patch", "export", &away]).succeeds().stdout);
     let server = home.serve(&["serve", "--listen", "127.0.0.1:0"]);
     machine.dm(&["remote", "add", "home", &server.url()]).succeeds();
     let machine = machine.with_env("DM_SESSION", "work").with_env("EDITOR", "sed -i s/much/much,/");
@@ -199,6 +204,19 @@ fn init_and_export_make_no_folder_in_a_dry_run() {
     machine.dm(&["export", "out"]).succeeds();
     assert!(machine.folder().join("out/ada/math.dark").exists());
     assert_eq!(everything(&machine), before);
+}
+
+#[test]
+fn a_patch_file_is_not_written_in_a_dry_run() {
+    let machine = ada_with_math();
+    let patch = json(&machine.dm(&["patch", "list", "--all", "--json"]))[0]["id"].as_str().unwrap().to_owned();
+    let args = ["patch", "export", &patch, "--output", "math.patch"];
+    machine.dm(&[&args[..], &["--dry-run"]].concat()).succeeds().prints("would write 1 patch");
+    assert!(!machine.folder().join("math.patch").exists());
+    let shapes = Shapes::read();
+    shapes.check(&json(&machine.dm(&[&args[..], &["--json"]].concat())), &shapes.verbs["patch export"], "patch export");
+    let written = std::fs::read_to_string(machine.folder().join("math.patch")).unwrap();
+    assert_eq!(machine.dm(&args[..3]).succeeds().stdout, written);
 }
 
 #[test]

@@ -6,6 +6,7 @@ mod conflicts;
 mod edits;
 mod imports;
 mod names;
+mod patch_files;
 mod sessions;
 mod support;
 mod undo;
