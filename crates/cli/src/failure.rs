@@ -199,6 +199,14 @@ fn named_failure(message: String, error: EngineError) -> Failure {
         EngineError::LocationTaken { location } => {
             Failure::refused(message).hint(format!("`dm show {location}` shows what is there; choose another place"))
         }
+        EngineError::NameUnfit { kind: "type", .. } => {
+            Failure::usage(message).hint("a type begins with an upper-case letter")
+        }
+        EngineError::NameUnfit { .. } => Failure::usage(message).hint("only types begin with an upper-case letter"),
+        EngineError::IsModule(module) => {
+            Failure::usage(message).hint(format!("`dm ls {module}` lists what is in it; name one of that"))
+        }
+        EngineError::BadDeprecation(_) | EngineError::LongIntent => Failure::usage(message),
         EngineError::NoIntent => {
             Failure::usage(message).hint("say why with --intent TEXT, or begin a patch with `dm patch new INTENT`")
         }

@@ -101,6 +101,23 @@ pub enum EngineError {
         /// Which.
         location: String,
     },
+    /// A name that nothing of that kind can have.
+    #[error("`{location}` is no name for a {kind}")]
+    NameUnfit {
+        /// Where it was to go.
+        location: String,
+        /// What it is.
+        kind: &'static str,
+    },
+    /// A module where a definition is wanted.
+    #[error("`{0}` is a module")]
+    IsModule(String),
+    /// A deprecation without a reason, or for itself.
+    #[error("no deprecation: {0}")]
+    BadDeprecation(&'static str),
+    /// An intent that is too long to be read.
+    #[error("the intent is longer than {} bytes", dm_model::revision::INTENT_BYTES_MAX)]
+    LongIntent,
     /// A patch needs an intent.
     #[error("a patch needs an intent")]
     NoIntent,

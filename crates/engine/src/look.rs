@@ -124,6 +124,9 @@ impl<'a> Look<'a> {
             entities = self.entities_starting(name)?;
         }
         match entities.as_slice() {
+            [] if !name.is_empty() && !self.names_below(name)?.is_empty() => {
+                Err(EngineError::IsModule(name.to_owned()))
+            }
             [] => Err(EngineError::NoSuchName { name: name.to_owned(), similar: self.similar(name)? }),
             [entity] => self
                 .found(entity)?

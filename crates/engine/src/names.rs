@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use dm_collab::ProjectionRead as _;
 use dm_collab::draft::Edit;
-use dm_model::{Deprecation, EntityId, Location, Register, Value};
+use dm_model::{Deprecation, EntityId, Kind, Location, Register, Value};
 
 use crate::error::EngineError;
 use crate::look::Found;
@@ -92,35 +92,34 @@ impl Transaction<'_> {
     /// What a move means: one definition, or every one below a module.
     fn moves(&self, at: usize, old: &str, new: &str) -> Result<Vec<(Found, Location)>, EngineError> {
         let look = self.look(Some(at))?;
-        match look.find(old) {
-            Ok(found) => {
-                // A bare new name stays in the module.
-                let to =
-                    if new.contains('.') { new.parse()? } else { Location::within(found.location.module_path(), new)? };
-                Ok(vec![(found, to)])
-            }
-            Err(EngineError::NoSuchName { name, similar }) => {
-                let below = look.names_below(old)?;
-                if below.is_empty() {
-                    return Err(EngineError::NoSuchName { name, similar });
-                }
-                // A bare new name stays beside the module, as one of a definition does.
-                let new = match old.rsplit_once('.') {
-                    Some((around, _)) if !new.contains('.') => format!("{around}.{new}"),
-                    _ => new.to_owned(),
-                };
-                let mut moves = Vec::new();
-                for (location, entity) in below {
-                    let rest = location.as_str().strip_prefix(old).unwrap_or_default();
-                    let to: Location = format!("{new}{rest}").parse()?;
-                    if let Some(found) = look.found(&entity)? {
-                        moves.push((found, to));
-                    }
-                }
-                Ok(moves)
-            }
-            Err(error) => Err(error),
+        let exact = match old.parse::<Location>() {
+            Ok(location) => !look.entities_at(&location)?.is_empty(),
+            Err(_) => false,
+        };
+        // A module by its whole name comes before the end of a location.
+        let below = if exact { Vec::new() } else { look.names_below(old)? };
+        if below.is_empty() {
+            let found = look.find(old)?;
+            // A bare new name stays in the module.
+            let to =
+                if new.contains('.') { new.parse()? } else { Location::within(found.location.module_path(), new)? };
+            fits(look.kind(&found.content)?, &to)?;
+            return Ok(vec![(found, to)]);
         }
+        // A bare new name stays beside the module, as one of a definition does.
+        let new = match old.rsplit_once('.') {
+            Some((around, _)) if !new.contains('.') => format!("{around}.{new}"),
+            _ => new.to_owned(),
+        };
+        let mut moves = Vec::new();
+        for (location, entity) in below {
+            let rest = location.as_str().strip_prefix(old).unwrap_or_default();
+            let to: Location = format!("{new}{rest}").parse()?;
+            if let Some(found) = look.found(&entity)? {
+                moves.push((found, to));
+            }
+        }
+        Ok(moves)
     }
 
     /// Deletes a definition. One that others may have got already is deprecated instead, unless `published` says that it is
@@ -164,12 +163,18 @@ impl Transaction<'_> {
         replacement: Option<&str>,
         intent: Option<&str>,
     ) -> Result<Written, EngineError> {
+        if reason.trim().is_empty() || reason.len() > dm_model::op::REASON_BYTES_MAX {
+            return Err(EngineError::BadDeprecation("it needs a reason of 1 to 4096 bytes"));
+        }
         let (at, new_patch) = self.draft_for(intent)?;
         let look = self.look(Some(at))?;
         let found = look.find(name)?;
         let replacement = replacement.map(|name| look.find(name)).transpose()?.map(|found| found.entity);
+        if replacement == Some(found.entity) {
+            return Err(EngineError::BadDeprecation("nothing is a replacement of itself"));
+        }
         drop(look);
-        let reason: String = reason.chars().take(dm_model::op::REASON_BYTES_MAX / 4).collect();
+        let reason = reason.trim().to_owned();
         let value = Value::Deprecation(Some(Deprecation { reason, replacement }));
         let change = self.change_of(at, "deprecate", &found)?;
         self.write_name(at, &found, Register::Deprecation, value)?;
@@ -301,5 +306,16 @@ impl Transaction<'_> {
             warnings: Vec::new(),
             notes: Vec::new(),
         })
+    }
+}
+
+/// Types begin with an upper-case letter, all else with another: under a name of the other kind nothing would be found.
+fn fits(kind: Option<Kind>, to: &Location) -> Result<(), EngineError> {
+    let upper = to.name().starts_with(|first: char| first.is_ascii_uppercase());
+    match kind {
+        Some(kind) if (kind == Kind::Type) != upper => {
+            Err(EngineError::NameUnfit { location: to.to_string(), kind: kind.as_str() })
+        }
+        _ => Ok(()),
     }
 }

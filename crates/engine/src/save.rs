@@ -8,7 +8,7 @@ use dm_collab::view::FreePlace;
 use dm_lang::{Bindings, Declaration, Entry as ScopeEntry, NameProblem, ProblemKind, StoredTest};
 use dm_model::{DefHash, Definition, EntityId, Kind, Location, OpId, Register, Value, Visibility};
 use dm_store::HashedDefinition;
-use dm_syntax::{Diagnostic, LineIndex, Mode, Parse};
+use dm_syntax::{Code, Diagnostic, LineIndex, Mode, Parse, TextRange};
 
 use crate::error::{EngineError, NameError, TextProblem};
 use crate::look::{Found, Look};
@@ -120,6 +120,62 @@ pub(crate) fn read_declarations(file: &str, text: &str) -> Result<Source, TextPr
     }
 }
 
+/// The module header that was put in front of a text that names none.
+struct Header(String);
+
+impl Header {
+    fn rows(&self) -> u32 {
+        self.0.bytes().filter(|byte| *byte == b'\n').count().try_into().unwrap_or(0)
+    }
+
+    /// An error placed in the text as it was given.
+    fn placed(&self, error: EngineError) -> EngineError {
+        let back = |range: TextRange| {
+            let bytes = u32::try_from(self.0.len()).unwrap_or(0);
+            TextRange::new(range.start.saturating_sub(bytes), range.end.saturating_sub(bytes))
+        };
+        match error {
+            EngineError::Text(mut problems) => {
+                for problem in &mut problems {
+                    problem.text = problem.text.get(self.0.len()..).unwrap_or_default().to_owned();
+                    for diagnostic in &mut problem.diagnostics {
+                        diagnostic.range = back(diagnostic.range);
+                        diagnostic.related.iter_mut().for_each(|(range, _)| *range = back(*range));
+                    }
+                }
+                EngineError::Text(problems)
+            }
+            EngineError::Names(mut names) => {
+                names.iter_mut().for_each(|name| name.row = name.row.saturating_sub(self.rows()));
+                EngineError::Names(names)
+            }
+            other => other,
+        }
+    }
+}
+
+/// Reads a text that stands in a module, unless it names one itself.
+fn read_in_module(text: &SourceText, module: Option<&str>) -> Result<(Source, Header), EngineError> {
+    let fail = |problem| EngineError::Text(vec![problem]);
+    let Some(module) = module else {
+        return Ok((read_declarations(&text.file, &text.text).map_err(fail)?, Header(String::new())));
+    };
+    // The name of a module is that of a location without its end.
+    format!("{module}.x").parse::<Location>()?;
+    match read_declarations(&text.file, &text.text) {
+        Ok(source) => Ok((source, Header(String::new()))),
+        Err(problem) if problem.diagnostics.iter().all(|diagnostic| diagnostic.code != Code::NoModule) => {
+            Err(fail(problem))
+        }
+        Err(_) => {
+            let header = Header(format!("module {module}\n\n"));
+            let read = read_declarations(&text.file, &format!("{}{}", header.0, text.text));
+            let source = read.map_err(|problem| header.placed(fail(problem)))?;
+            Ok((source, header))
+        }
+    }
+}
+
 fn errors(diagnostics: &[Diagnostic]) -> Vec<Diagnostic> {
     diagnostics.iter().filter(|diagnostic| diagnostic.severity == dm_syntax::Severity::Error).cloned().collect()
 }
@@ -209,18 +265,15 @@ impl Transaction<'_> {
     /// If the text has errors, a name is ambiguous, a definition changed since the edit began, or no intent is there for a new
     /// patch. Then nothing is written.
     pub fn save(&mut self, request: &SaveRequest) -> Result<Written, EngineError> {
-        let text = match &request.module {
-            Some(module) => format!("module {module}\n\n{}", request.text.text),
-            None => request.text.text.clone(),
-        };
-        let source =
-            read_declarations(&request.text.file, &text).map_err(|problem| EngineError::Text(vec![problem]))?;
+        let (source, header) = read_in_module(&request.text, request.module.as_deref())?;
         let mut sources = [source];
-        check_duplicates(&sources)?;
+        check_duplicates(&sources).map_err(|error| header.placed(error))?;
         let (at, new_patch) = self.draft_for(request.intent.as_deref())?;
         let [source] = &mut sources;
         self.settle_tests(at, source, request.base.as_ref())?;
-        let (outcomes, warnings) = self.judge(at, source, request)?;
+        let judged = self.judge(at, source, request);
+        let (outcomes, mut warnings) = judged.map_err(|error| header.placed(error))?;
+        warnings.iter_mut().for_each(|warning| warning.row = warning.row.saturating_sub(header.rows()));
         let mut changes = Vec::new();
         let mut unchanged = Vec::new();
         let mut written = Vec::new();

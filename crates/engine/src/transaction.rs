@@ -105,8 +105,11 @@ impl<'e> Transaction<'e> {
 
     pub(crate) fn begin_patch(&mut self, intent: &str) -> Result<usize, EngineError> {
         let intent = intent.trim();
-        if intent.is_empty() || intent.len() > dm_model::revision::INTENT_BYTES_MAX {
+        if intent.is_empty() {
             return Err(EngineError::NoIntent);
+        }
+        if intent.len() > dm_model::revision::INTENT_BYTES_MAX {
+            return Err(EngineError::LongIntent);
         }
         let patch = new_patch_id(self.engine.system()).map_err(EngineError::NoRandomness)?;
         let now = self.engine.system().now();

@@ -88,7 +88,7 @@ pub fn diff(context: &Context, args: &DiffArgs) -> Result<ExitCode, Failure> {
 pub fn log(context: &Context, args: &LogArgs) -> Result<ExitCode, Failure> {
     let entries = context.read(|snapshot| snapshot.log(args.limit, args.name.as_deref()))?;
     context.answer(&entries, |entries, page| {
-        if entries.is_empty() {
+        if entries.is_empty() && args.limit > 0 {
             output::say("nothing was put into main yet");
         }
         for entry in entries {

@@ -116,6 +116,10 @@ pub fn edit(context: &Context, args: &EditArgs) -> Result<ExitCode, Failure> {
         output::say("nothing was changed");
         return Ok(ExitCode::SUCCESS);
     }
+    if text.trim().is_empty() {
+        return Err(Failure::refused("the text is empty; nothing was written")
+            .hint(format!("`dm rm {}` deletes the definition", opened.location)));
+    }
     let request = |intent: Option<&str>| SaveRequest {
         text: SourceText { file: format!("{}.dark", opened.location), text: text.clone() },
         module: None,

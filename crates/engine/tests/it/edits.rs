@@ -218,3 +218,45 @@ fn a_text_says_by_a_token_what_it_was_made_from() {
     save_from(&desk, &before, &fee("0L")).unwrap();
     assert!(desk.conflicts("work").is_empty(), "who edits what is deprecated knows it");
 }
+
+#[test]
+fn a_module_that_is_given_moves_no_position() {
+    let desk = Desk::with(CODE);
+    let save = |text: &str, module: &str| -> Result<dm_engine::Written, EngineError> {
+        let mut tx = desk.engine.begin(&session("work"), false)?;
+        let text = dm_engine::SourceText { file: "-".to_owned(), text: text.to_owned() };
+        let module = Some(module.to_owned());
+        let request =
+            dm_engine::SaveRequest { text, module, intent: Some("x".to_owned()), binds: Vec::new(), base: None };
+        let written = tx.save(&request)?;
+        tx.commit()?;
+        Ok(written)
+    };
+    let written = save("val one = missing\n", "Acme.New").unwrap();
+    assert_eq!((written.warnings[0].row, written.warnings[0].column), (1, 11));
+    let Err(EngineError::Text(problems)) = save("val two = 2L\n\nval two = 3L\n", "Acme.New") else { panic!("taken") };
+    let place = problems[0].diagnostics[0].range;
+    assert_eq!(&problems[0].text[place.start as usize..place.end as usize], "two");
+    assert_eq!(place.start, 18, "in the text as it was given");
+    let Err(EngineError::Text(problems)) = save("val three = \n", "Acme.New") else { panic!("taken") };
+    assert_eq!(problems[0].text, "val three = \n");
+    assert!(matches!(save("val four = 4L\n", "No Module"), Err(EngineError::Location(_))));
+    let written = save("module Acme.Own\n\nval five = 5L\n", "Acme.New").unwrap();
+    assert_eq!(written.changes[0].location, "Acme.Own.five", "a text that names its module stands there");
+}
+
+#[test]
+fn names_and_reasons_must_fit() {
+    let desk = Desk::with(CODE);
+    assert!(matches!(desk.mv("work", "fee", "Fee"), Err(EngineError::NameUnfit { .. })));
+    assert!(matches!(desk.rm("work", "Acme.Shop"), Err(EngineError::IsModule(_))));
+    let mut tx = desk.engine.begin(&session("work"), false).unwrap();
+    let intent = Some("x");
+    assert!(matches!(tx.deprecate("fee", " ", None, intent), Err(EngineError::BadDeprecation(_))));
+    assert!(matches!(tx.deprecate("fee", "old", Some("fee"), intent), Err(EngineError::BadDeprecation(_))));
+    assert!(matches!(tx.new_patch(&"x".repeat(20_000)), Err(EngineError::LongIntent)));
+    drop(tx);
+    desk.save("work", "module Acme.Other\n\nval shop = 1L\n").unwrap();
+    desk.mv("work", "Acme", "Ajax").unwrap();
+    assert!(desk.names("work").iter().all(|name| name.starts_with("Ajax.")), "{:?}", desk.names("work"));
+}
