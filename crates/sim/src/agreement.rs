@@ -43,7 +43,7 @@ pub fn anyone(_: &Envelope) -> bool {
 
 /// Some keys are not trusted: what a pull makes of that is the same for product and model.
 fn wary(envelope: &Envelope) -> bool {
-    envelope.header().author_key.as_bytes()[0] % 2 == 0
+    envelope.header().author_key.as_bytes()[0].is_multiple_of(2)
 }
 
 /// Compares all that a projection holds and what a pull would do.

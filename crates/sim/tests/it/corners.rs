@@ -1,7 +1,7 @@
 //! The cases that the rules were written for, each told as a story of a few people. The model watches every envelope.
 
 use dm_collab::exchange::select;
-use dm_collab::{Conflict, ConflictKind, Effect, Membership, ProjectionRead as _, View};
+use dm_collab::{Conflict, ConflictKind, Effect, Membership, ProjectionRead as _, Reason, View};
 use dm_model::{Body, DefHash, EntityId, Op, OpId, Register, entity_id};
 use dm_sim::agreement::anyone;
 use dm_sim::history::{Base, Then, What};
@@ -462,4 +462,43 @@ fn a_session_passes_over_a_carrier_that_only_a_newer_version_knows() {
         greatest_was_needed |= carriers.last() == Some(&story.0.patches[1].revisions[0]);
     }
     assert!(greatest_was_needed);
+}
+
+#[test]
+fn what_was_rejected_here_is_not_applied_until_that_is_taken_back() {
+    let mut story = Story::begun(2);
+    story.applies(0, &[put(1)]);
+    story.sends(0, 1);
+    story.step(&Step::Verdict { who: 1, patch: 1, reject: true, over: false });
+    story.step(&Step::Pull { who: 1 });
+    assert_eq!(select(story.memory(1), &anyone).unwrap().apply, []);
+    assert_eq!(story.content(1, born(0)), Some(content(0)));
+    // A second opinion beside it changes nothing: the stricter counts. One over it does.
+    story.step(&Step::Verdict { who: 1, patch: 1, reject: false, over: false });
+    assert_eq!(select(story.memory(1), &anyone).unwrap().apply, []);
+    story.step(&Step::Verdict { who: 1, patch: 1, reject: false, over: true });
+    story.meet();
+    assert_eq!(story.content(1, born(0)), Some(content(1)));
+}
+
+#[test]
+fn two_revisions_of_one_patch_on_two_mains_are_held_until_their_author_chooses() {
+    let mut story = Story::begun(3);
+    story.writes(0, &[edit(1, What::Put, 1)], Base::Current, Then::Leave);
+    story.sends(0, 1);
+    story.step(&Step::Revise { who: 0, patch: 1, keep: 0, edits: vec![edit(2, What::Put, 1)] });
+    story.step(&Step::Apply { who: 0, patch: 1, revision: 1, group: false });
+    story.step(&Step::Apply { who: 1, patch: 1, revision: 0, group: false });
+    story.0.exchange().unwrap();
+    let selection = select(story.memory(2), &anyone).unwrap();
+    assert_eq!(selection.apply, []);
+    let mut revisions = story.0.patches[1].revisions.clone();
+    revisions.sort_unstable();
+    assert_eq!(selection.held.iter().map(|held| held.revision).collect::<Vec<_>>(), revisions);
+    assert!(selection.held.iter().all(|held| held.reason == Reason::Disputed));
+    // One of the two mains goes over to the other's.
+    story.step(&Step::Apply { who: 1, patch: 1, revision: 1, group: false });
+    story.meet();
+    assert!(story.is_settled());
+    assert!(story.memory(2).entities.contains_key(&born(2)));
 }
