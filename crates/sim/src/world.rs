@@ -7,8 +7,8 @@ use dm_collab::exchange::{self, Candidates};
 use dm_collab::patch::{apply_fact, apply_group, unapply_fact};
 use dm_collab::{Batch, Conflict, ConflictKind, Overlay, Presence, ProjectionRead as _, Subject, View};
 use dm_model::{
-    Action, Apply, Body, Envelope, EnvelopeId, Location, Op, OpId, PatchId, Register, Revision, RevisionId, Timestamp,
-    Unapply, Value, Verdict, VerdictKind, Withdraw,
+    Action, Apply, Body, Envelope, EnvelopeId, Location, Op, PatchId, Register, Revision, RevisionId, Timestamp,
+    Unapply, Value, Verdict, VerdictKind, Withdraw, entity_id,
 };
 
 use crate::agreement::{Disagreement, anyone};
@@ -198,15 +198,8 @@ impl World {
         for edit in edits {
             let view = View::over(base, overlay.clone()).unwrap();
             let Some(op) = Wanted::of(&view, *edit).and_then(Wanted::into_op) else { continue };
-            let shown: BTreeSet<OpId> = base.effective.iter().copied().chain(ops.iter().map(Op::id)).collect();
-            if op.supersedes.iter().any(|replaced| !shown.contains(replaced)) {
-                let product = format!("{op:?}");
-                return Err(Disagreement {
-                    about: "an edit replaces what was not shown",
-                    product,
-                    model: String::new(),
-                });
-            }
+            replaces_what_was_shown(base, &ops, &op)?;
+            creates_what_is_new(base, &ops, &op)?;
             overlay.add(op.id(), Arc::new(op.clone()));
             if !ops.contains(&op) {
                 ops.push(op);
@@ -326,7 +319,7 @@ impl World {
 
     fn newer(&mut self, who: usize, at: u8, edits: &[Edit], then: Then) -> Result<(), Disagreement> {
         let mut ops = Self::ops_of(&self.people[who].memory, edits)?;
-        let entity = dm_model::entity_id(&place(at), 0);
+        let entity = entity_id(&place(at), 0);
         let action = Action::Unknown { kind: 77, registers: vec![Register::Content], payload: vec![at] };
         let over = self.people[who].memory.entity(&entity).unwrap();
         let over = over.and_then(|state| state.registers.get(&Register::Content).map(|state| state.heads[0].op));
@@ -468,6 +461,40 @@ impl World {
         }
         panic!("exchanges and pulls do not come to rest");
     }
+}
+
+/// That an edit replaces writes that were in effect where its author looked, and of several values only one (SEMANTICS R6).
+fn replaces_what_was_shown(base: &Memory, before: &[Op], op: &Op) -> Result<(), Disagreement> {
+    let mut values = BTreeSet::new();
+    for replaced in &op.supersedes {
+        let made = before.iter().find(|made| made.id() == *replaced).cloned();
+        let shown = base.effective.contains(replaced).then(|| base.op(replaced).unwrap()).flatten();
+        let Some(shown) = made.or(shown.map(|op| (*op).clone())) else {
+            let (product, model) = (format!("{op:?}"), replaced.to_string());
+            return Err(Disagreement { about: "an edit replaces what was not in effect", product, model });
+        };
+        values.extend(op.action.registers().into_iter().filter_map(|register| shown.action.value(register)));
+    }
+    if values.len() > 1 {
+        let (product, model) = (format!("{op:?}"), format!("{values:?}"));
+        return Err(Disagreement { about: "an edit replaces a side that was not shown", product, model });
+    }
+    Ok(())
+}
+
+/// That a creation is of the first generation at its place that its author did not know of (SEMANTICS R5).
+fn creates_what_is_new(base: &Memory, before: &[Op], op: &Op) -> Result<(), Disagreement> {
+    let Action::CreateName { location, generation, .. } = &op.action else { return Ok(()) };
+    let is_known = |generation: u32| {
+        let entity = entity_id(location, generation);
+        base.entities.contains_key(&entity) || before.iter().any(|made| made.entity == entity)
+    };
+    let first = (0..).find(|generation| !is_known(*generation));
+    if first == Some(*generation) {
+        return Ok(());
+    }
+    let (product, model) = (format!("{generation}"), format!("{first:?}"));
+    Err(Disagreement { about: "the generation of a new entity", product, model })
 }
 
 /// The definitions that an envelope names.

@@ -105,6 +105,17 @@ fn a_save_on_a_stale_base_is_a_conflict_and_loses_nothing() {
 }
 
 #[test]
+fn an_ordinary_save_in_a_conflict_replaces_only_what_was_shown() {
+    let mut story = Story::begun(1);
+    story.step(&Step::Open { who: 0 });
+    story.applies(0, &[put(1)]);
+    story.writes(0, &[put(2)], Base::Stale, Then::Apply);
+    assert_eq!(story.conflicts()[0].heads.len(), 2);
+    story.applies(0, &[put(4)]);
+    assert_eq!(story.conflicts()[0].heads.len(), 3, "what was shown is the ancestor, and both sides stay");
+}
+
+#[test]
 fn a_save_on_the_present_base_is_none() {
     let mut story = Story::begun(2);
     story.applies(1, &[put(1)]);
