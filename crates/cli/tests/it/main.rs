@@ -9,6 +9,7 @@
 
 mod bad_input;
 mod docs;
+mod published;
 mod real_tree;
 mod serve;
 mod support;
