@@ -26,6 +26,9 @@ fn status_page(status: &Status, page: &mut Page) {
         Some(patch) => page.line(format!("patch   {}", pages::patch_line(patch))),
         None => page.line("patch   none in focus; `dm patch new INTENT` begins one"),
     }
+    for patch in status.session.patches.iter().filter(|patch| patch.status == "ready" && !patch.focused) {
+        page.line(format!("patch   {}", pages::patch_line(patch)));
+    }
     for remote in &status.remotes {
         let synced =
             remote.last_sync_at.map_or_else(|| "never synced".to_owned(), |at| format!("synced {}", output::time(at)));
@@ -37,11 +40,10 @@ fn status_page(status: &Status, page: &mut Page) {
     }
     let definitions = output::count(status.definitions, "definition");
     page.line(format!("main    {definitions}, view {}", styled(DIM, &status.view_fingerprint)));
-    if status.pending > 0 {
-        page.line(format!("{} for what they need", output::count(status.pending, "envelope waiting")));
-    }
-    for patch in status.session.patches.iter().filter(|patch| patch.status == "ready" && !patch.focused) {
-        page.line(format!("ready   {}", pages::patch_line(patch)));
+    match status.pending {
+        0 => {}
+        1 => page.line("1 envelope waits for something that it needs"),
+        n => page.line(format!("{n} envelopes wait for something that they need")),
     }
     for group in status.changes.iter().filter(|group| !group.changes.is_empty()) {
         page.gap();
