@@ -793,6 +793,21 @@ mod tests {
     }
 
     #[test]
+    fn a_resolution_may_say_again_what_is_there() -> TestResult {
+        let mut stack = stack()?;
+        let (register, value) = (Register::Location, Value::Location(None));
+        let shown = [Head { op: real(1), value: value.clone() }];
+        let witness = [real(5)];
+        let again = Edit { entity: entity(), register, value, shown: &shown, witness: &witness, creators: &[] };
+        stack.write(0, &again)?;
+        assert!(stack.ops(0).is_empty(), "an edit that changes nothing leaves no row");
+        stack.resolve(0, &again)?;
+        let made = only(&stack, 0).ok_or("no op")?;
+        assert_eq!((made.op.supersedes, made.op.witness), (vec![real(1)], vec![real(5)]));
+        Ok(())
+    }
+
+    #[test]
     fn what_is_created_can_be_edited_moved_and_taken_back() -> TestResult {
         let mut stack = stack()?;
         let location: Location = "Acme.Shop.total".parse()?;

@@ -104,8 +104,12 @@ pub fn written(report: &Written, page: &mut Page) {
         page.line(format!("as it was: {location}"));
     }
     warnings(&report.warnings, page);
-    for note in &report.notes {
+    const NOTES_SHOWN: usize = 12;
+    for note in report.notes.iter().take(NOTES_SHOWN) {
         page.line(note);
+    }
+    if report.notes.len() > NOTES_SHOWN {
+        page.line(format!("… and {} more (--json lists all)", report.notes.len() - NOTES_SHOWN));
     }
     match &report.patch {
         _ if report.changes.is_empty() => page.line("nothing to write"),
