@@ -109,9 +109,11 @@ pub enum Command {
     Deps(NameRead),
     /// List what refers to a definition
     Dependents(NameRead),
-    /// List, show and settle conflicts
-    #[command(subcommand)]
-    Conflicts(ConflictsCommand),
+    /// List, show and settle conflicts; lists them if nothing else is said
+    Conflicts {
+        #[command(subcommand)]
+        command: Option<ConflictsCommand>,
+    },
     /// Name other instances
     #[command(subcommand)]
     Remote(RemoteCommand),

@@ -18,7 +18,7 @@ use std::process::ExitCode;
 
 use dm_engine::Direction;
 
-use crate::args::{Cli, Command};
+use crate::args::{Cli, Command, ConflictsCommand};
 use crate::context::Context;
 use crate::failure::Failure;
 use crate::settings;
@@ -55,7 +55,9 @@ pub fn run(cli: Cli) -> Result<ExitCode, Failure> {
         Command::Search(args) => read::search(context, &args),
         Command::Deps(args) => read::deps(context, &args),
         Command::Dependents(args) => read::dependents(context, &args),
-        Command::Conflicts(command) => conflicts::conflicts(context, command),
+        Command::Conflicts { command } => {
+            conflicts::conflicts(context, command.unwrap_or(ConflictsCommand::List { check: false }))
+        }
         Command::Remote(command) => exchange::remote(context, command),
         Command::Sync(args) => exchange::exchange(context, &args, Direction::Both),
         Command::Push(args) => exchange::exchange(context, &args, Direction::PushOnly),

@@ -100,7 +100,7 @@ fn shapes() -> Vec<(&'static str, Schema)> {
         of::<dm_engine::Listing>("ls, tree"),
         of::<Vec<dm_engine::Entry>>("search, dependents"),
         of::<dm_engine::Dependencies>("deps"),
-        of::<Vec<dm_engine::ConflictSummary>>("conflicts list"),
+        of::<Vec<dm_engine::ConflictSummary>>("conflicts, conflicts list"),
         of::<dm_engine::ConflictSummary>("conflicts show"),
         of::<dm_engine::RemoteSummary>("remote add, remote remove"),
         of::<Vec<dm_engine::RemoteSummary>>("remote list"),

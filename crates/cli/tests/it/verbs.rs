@@ -25,7 +25,7 @@ const fn after(verb: &'static str, args: &'static [&'static str], needs: &'stati
 }
 
 /// Verbs that only read.
-const READING: [Case; 21] = [
+const READING: [Case; 22] = [
     case("status", &[]),
     case("diff", &[]),
     case("log", &[]),
@@ -39,6 +39,7 @@ const READING: [Case; 21] = [
     case("session show", &[]),
     case("patch list", &["--all"]),
     case("patch show", &[]),
+    case("conflicts", &[]),
     case("conflicts list", &[]),
     case("conflicts show", &["twice", "--session", "work"]),
     case("remote list", &[]),
@@ -351,6 +352,14 @@ fn scripts_find_kind_and_location_of_every_definition() {
         ("Ada.Math.twice_two_is_four", "test"),
     ];
     assert_eq!(found, expected);
+}
+
+#[test]
+fn conflicts_alone_lists_them() {
+    let Stage { machine, _server } = stage();
+    let alone = machine.dm(&["conflicts"]).succeeds();
+    assert_eq!(alone.stdout, machine.dm(&["conflicts", "list"]).succeeds().stdout);
+    assert!(alone.stdout.contains("was edited twice"), "{}", alone.stdout);
 }
 
 #[test]
