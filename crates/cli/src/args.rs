@@ -577,7 +577,7 @@ pub enum RemoteCommand {
     Add {
         /// Its name here
         name: String,
-        /// Its URL
+        /// Its URL, or the path of another store on this machine
         url: String,
         /// The key it asks for
         #[arg(long, value_name = "KEY")]

@@ -316,6 +316,7 @@ fn remote_failure(message: String, name: &str, url: &str, error: &RemoteError) -
             .hint(format!("here: `dm remote remove {name}`, then `dm remote add {name} {url} --token KEY`")),
         RemoteError::Version(_) => failure.hint("install the newer dm on the side that has the older one"),
         RemoteError::Foreign(_) => failure.hint("check the URL with `dm remote list`"),
+        RemoteError::Store(_) => failure.hint("`dm verify --store PATH` looks at it; `dm remote list` shows the path"),
         RemoteError::Refused { .. } => failure,
         RemoteError::Invalid(_) => failure.hint("nothing of that answer was stored; tell whoever runs the remote"),
     }

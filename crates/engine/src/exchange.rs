@@ -165,9 +165,10 @@ impl Engine {
     ) -> Result<ExchangeReport, EngineError> {
         let remote = remote_named(&self.store().read()?, remote)?;
         let plan = Plan { peer: remote.name.clone(), space: Space::PUBLIC, direction, dry_run };
+        let line = Line::to(&remote, self).map_err(|source| remote_failure(&remote, source))?;
         let mut exchange = Exchange {
             engine: self,
-            line: Line::to(&remote),
+            line,
             remote,
             machine: Initiator::new(plan),
             dry_run,
@@ -248,7 +249,7 @@ impl Exchange<'_> {
     }
 
     fn failure(&self, source: crate::remote::RemoteError) -> EngineError {
-        EngineError::Remote { name: self.remote.name.clone(), url: self.remote.url.clone(), source: Box::new(source) }
+        remote_failure(&self.remote, source)
     }
 
     fn checked(&self, step: Result<Step, SyncError>) -> Result<Step, EngineError> {
@@ -334,6 +335,10 @@ impl Exchange<'_> {
 fn counted(count: usize, noun: &str) -> String {
     let plural = if noun.ends_with("ch") { "es" } else { "s" };
     if count == 1 { format!("1 {noun}") } else { format!("{count} {noun}{plural}") }
+}
+
+fn remote_failure(remote: &Remote, source: crate::remote::RemoteError) -> EngineError {
+    EngineError::Remote { name: remote.name.clone(), url: remote.url.clone(), source: Box::new(source) }
 }
 
 fn note_known(

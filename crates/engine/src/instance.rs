@@ -3,7 +3,7 @@
 use dm_model::codec::{Domain, hash};
 use dm_store::{AuthorKeyRecord, KeyState, Remedy, Remote, RemoteMode, Token};
 
-use crate::engine::Engine;
+use crate::engine::{Engine, STORE_FILE, STORE_FOLDER};
 use crate::error::{EngineError, NAME_BYTES_MAX};
 use crate::report::{FindingEntry, RebuildReport, Received, RemoteSummary, Setting, TokenReport, VerifyReport};
 use crate::snapshot::remote_summary;
@@ -20,7 +20,7 @@ const TIMEOUT_S_MAX: u64 = 86_400;
 pub struct RemoteRequest {
     /// Its name here.
     pub name: String,
-    /// Its URL.
+    /// Its URL, or the path of another store.
     pub url: String,
     /// The key it asks for.
     pub token: Option<String>,
@@ -44,11 +44,17 @@ impl Transaction<'_> {
         let url = request.url.trim().trim_end_matches('/');
         let bad = |why| EngineError::BadUrl { url: url.to_owned(), why };
         let rest = url.strip_prefix("http://").or_else(|| url.strip_prefix("https://"));
-        match rest {
-            None => return Err(bad("it begins with neither http:// nor https://")),
+        let place = match rest {
             Some(rest) if rest.is_empty() || rest.starts_with('/') => return Err(bad("it names no host")),
-            Some(_) => {}
-        }
+            Some(_) => url.to_owned(),
+            None => {
+                let folder = request.url.trim();
+                store_at(folder).ok_or_else(|| EngineError::BadUrl {
+                    url: folder.to_owned(),
+                    why: "it begins with neither http:// nor https://, and no store is at that path",
+                })?
+            }
+        };
         if name.is_empty() || request.timeout_s == 0 || request.timeout_s > TIMEOUT_S_MAX {
             return Err(bad("a remote has a name and a time-out of 1 to 86400 seconds"));
         }
@@ -57,14 +63,14 @@ impl Transaction<'_> {
         }
         let remote = Remote {
             name: name.to_owned(),
-            url: url.to_owned(),
+            url: place,
             token: request.token.clone(),
             timeout_ms: request.timeout_s * 1000,
             mode: RemoteMode::Manual,
             last_sync: None,
         };
         self.tx.put_remote(&remote)?;
-        self.tell("remote add", format!("{name} {url}"));
+        self.tell("remote add", format!("{name} {}", remote.url));
         remote_summary(&self.tx, &remote)
     }
 
@@ -136,6 +142,14 @@ impl Transaction<'_> {
         self.tell("config set", format!("{key} = {}", value.trim()));
         Ok(Setting { key: key.to_owned(), value: value.trim().to_owned(), source: "store".to_owned() })
     }
+}
+
+/// The absolute path of the folder that holds the store meant by a path.
+fn store_at(folder: &str) -> Option<String> {
+    let path = std::fs::canonicalize(folder).ok()?;
+    let folder = if path.ends_with(STORE_FOLDER) { path.parent()?.to_path_buf() } else { path };
+    let there = folder.join(STORE_FOLDER).join(STORE_FILE).is_file();
+    folder.to_str().filter(|_| there).map(str::to_owned)
 }
 
 /// The remote of a name; the only one, if none is named.

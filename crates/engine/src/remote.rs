@@ -1,12 +1,16 @@
-//! The line to a remote: one HTTP request a question, over a kept connection.
+//! The line to a remote: one HTTP request a question, over a kept connection; or, where the remote is a path, another store that
+//! answers in this process.
 
 use std::io;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use dm_collab::sync::{MESSAGE_BYTES_MAX, Message, ProtocolError};
 use serde::Deserialize;
 use ureq::http::StatusCode;
 
+use crate::engine::{Engine, OpenOptions};
+use crate::error::EngineError;
 use crate::wire::{self, SYNC_MEDIA_TYPE};
 
 /// A whole answer may take so many times the time-out of one silence: a slow line is not a dead one, but an endless drip is.
@@ -42,6 +46,9 @@ pub enum RemoteError {
         /// What it said.
         words: String,
     },
+    /// The store at that path failed.
+    #[error("the store there cannot be used: {0}")]
+    Store(String),
     /// Whatever answers there, it is no Darkmatter server.
     #[error("what answers there is no Darkmatter server: {0}")]
     Foreign(String),
@@ -52,16 +59,28 @@ pub enum RemoteError {
 
 /// A line to a remote.
 pub(crate) struct Line {
-    agent: ureq::Agent,
-    url: String,
-    token: Option<String>,
-    timeout_s: u64,
+    way: Way,
     /// Questions asked.
     pub trips: u64,
     /// Bytes of bodies sent.
     pub bytes_sent: u64,
     /// Bytes of bodies received.
     pub bytes_received: u64,
+}
+
+/// How a remote is spoken with.
+enum Way {
+    Http(Http),
+    /// Another store on this machine answers by itself, without a server.
+    Store(Box<Engine>),
+}
+
+/// A connection to a server, kept between questions.
+struct Http {
+    agent: ureq::Agent,
+    url: String,
+    token: Option<String>,
+    timeout_s: u64,
 }
 
 /// How a server words an error.
@@ -77,8 +96,57 @@ struct ErrorWords {
 }
 
 impl Line {
-    /// A line that is opened with the first question.
-    pub(crate) fn to(remote: &dm_store::Remote) -> Self {
+    /// A line that is opened with the first question: over HTTP, or straight into another store.
+    pub(crate) fn to(remote: &dm_store::Remote, engine: &Engine) -> Result<Self, RemoteError> {
+        let way = match remote.url.strip_prefix("http") {
+            Some(_) => Way::Http(Http::to(remote)),
+            None => {
+                let folder = PathBuf::from(&remote.url);
+                let options = OpenOptions { folder, author: None, ..engine.options() };
+                Way::Store(Box::new(Engine::open(options).map_err(|error| RemoteError::Store(error.to_string()))?))
+            }
+        };
+        Ok(Self { way, trips: 0, bytes_sent: 0, bytes_received: 0 })
+    }
+
+    /// Asks a question and waits for its answer.
+    pub(crate) fn ask(&mut self, question: &Message) -> Result<Message, RemoteError> {
+        self.trips += 1;
+        match &self.way {
+            Way::Store(engine) => {
+                let answer = engine.answer(question.clone()).map_err(|error| match error {
+                    EngineError::Peer(error) => RemoteError::Invalid(error),
+                    error => RemoteError::Store(error.to_string()),
+                })?;
+                self.bytes_sent += question.encode().len() as u64;
+                self.bytes_received += answer.encode().len() as u64;
+                Ok(answer)
+            }
+            Way::Http(http) => {
+                let body = wire::pack(&question.encode());
+                self.bytes_sent += body.len() as u64;
+                let answer = http.post(&body, self.trips)?;
+                self.bytes_received += answer.len() as u64;
+                unpack(&answer)
+            }
+        }
+    }
+}
+
+/// The message in the body of an answer.
+fn unpack(body: &[u8]) -> Result<Message, RemoteError> {
+    let bytes = wire::unpack(body).map_err(|error| match error.kind() {
+        io::ErrorKind::UnexpectedEof => RemoteError::Cut(error.to_string()),
+        _ => RemoteError::Foreign(format!("its answer does not unpack: {error}")),
+    })?;
+    Message::decode(&bytes).map_err(|error| match error {
+        ProtocolError::Version { .. } => RemoteError::Version(error.to_string()),
+        error => RemoteError::Invalid(error),
+    })
+}
+
+impl Http {
+    fn to(remote: &dm_store::Remote) -> Self {
         let timeout = Duration::from_millis(remote.timeout_ms);
         let config = ureq::Agent::config_builder()
             .http_status_as_error(false)
@@ -95,22 +163,17 @@ impl Line {
             url: format!("{}/api/sync", remote.url),
             token: remote.token.clone(),
             timeout_s: remote.timeout_ms.div_ceil(1000),
-            trips: 0,
-            bytes_sent: 0,
-            bytes_received: 0,
         }
     }
 
-    /// Asks a question and waits for its answer.
-    pub(crate) fn ask(&mut self, question: &Message) -> Result<Message, RemoteError> {
-        let body = wire::pack(&question.encode());
-        self.trips += 1;
-        self.bytes_sent += body.len() as u64;
+    /// Sends a body and gives back the answer's; `trip` counts from 1.
+    fn post(&self, body: &[u8], trip: u64) -> Result<Vec<u8>, RemoteError> {
+        let phase = if trip > 1 { Phase::AskingAgain } else { Phase::Asking };
         let mut request = self.agent.post(&self.url).header("content-type", SYNC_MEDIA_TYPE);
         if let Some(token) = &self.token {
             request = request.header("authorization", format!("Bearer {token}"));
         }
-        let mut answer = request.send(&body[..]).map_err(|error| self.failure(error, Phase::Asking))?;
+        let mut answer = request.send(body).map_err(|error| self.failure(error, phase))?;
         let status = answer.status();
         if status != StatusCode::OK {
             let words = answer.body_mut().with_config().limit(ERROR_BYTES_MAX).read_to_string().unwrap_or_default();
@@ -121,16 +184,7 @@ impl Line {
             return Err(RemoteError::Foreign(format!("its answer is `{}`", tame(media_type))));
         }
         let read = answer.body_mut().with_config().limit(MESSAGE_BYTES_MAX as u64).read_to_vec();
-        let body = read.map_err(|error| self.failure(error, Phase::Answering))?;
-        self.bytes_received += body.len() as u64;
-        let bytes = wire::unpack(&body).map_err(|error| match error.kind() {
-            io::ErrorKind::UnexpectedEof => RemoteError::Cut(error.to_string()),
-            _ => RemoteError::Foreign(format!("its answer does not unpack: {error}")),
-        })?;
-        Message::decode(&bytes).map_err(|error| match error {
-            ProtocolError::Version { .. } => RemoteError::Version(error.to_string()),
-            error => RemoteError::Invalid(error),
-        })
+        read.map_err(|error| self.failure(error, Phase::Answering))
     }
 
     fn failure(&self, error: ureq::Error, phase: Phase) -> RemoteError {
@@ -138,7 +192,9 @@ impl Line {
             ureq::Error::Timeout(_) => RemoteError::TimedOut(self.timeout_s),
             ureq::Error::Io(error) if error.kind() == io::ErrorKind::TimedOut => RemoteError::TimedOut(self.timeout_s),
             ureq::Error::Io(error) if phase == Phase::Answering => RemoteError::Cut(plain(&error)),
-            ureq::Error::Io(error) if error.kind() != io::ErrorKind::ConnectionRefused && self.trips > 1 => {
+            ureq::Error::Io(error)
+                if error.kind() != io::ErrorKind::ConnectionRefused && phase == Phase::AskingAgain =>
+            {
                 RemoteError::Cut(plain(&error))
             }
             ureq::Error::Io(error) => RemoteError::Unreachable(plain(&error)),
@@ -154,6 +210,8 @@ impl Line {
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Phase {
     Asking,
+    /// On a connection that has answered before.
+    AskingAgain,
     Answering,
 }
 

@@ -4,6 +4,7 @@
 
 mod conflicts;
 mod edits;
+mod exchange;
 mod imports;
 mod names;
 mod patch_files;
