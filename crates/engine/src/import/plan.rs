@@ -377,6 +377,10 @@ impl<'a> Planner<'a> {
     }
 
     fn place_of(&self, met: &Met, declaration: &Declaration) -> Result<Location, EngineError> {
+        // What moves by this very import is judged where it will be.
+        if met.base.as_ref().is_some_and(|base| base.location != declaration.location) {
+            return Ok(declaration.location.clone());
+        }
         Ok(self.look.location_of(&met.entity)?.unwrap_or_else(|| declaration.location.clone()))
     }
 

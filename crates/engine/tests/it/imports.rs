@@ -134,6 +134,18 @@ fn moves_are_found_and_what_is_gone_is_deleted_only_when_asked() {
 }
 
 #[test]
+fn a_rename_in_the_folder_is_a_move_and_nothing_else() {
+    let desk = Desk::with(CODE);
+    edit_file(&desk, "src/begin.dark", "let fee", "let postage");
+    edit_file(&desk, "src/begin.dark", "fee 0L", "postage 0L");
+    let report = desk.import("work", "src", |_| ()).unwrap();
+    assert_eq!((changes(&report), report.kept.len(), report.gone.len()), (vec![("move", 1)], 0, 0));
+    desk.apply("work").unwrap();
+    let report = desk.import("work", "src", |request| request.intent = None).unwrap();
+    assert_eq!((report.unchanged, changes(&report), report.kept.len()), (3, vec![], 0));
+}
+
+#[test]
 fn a_test_is_found_again_by_text_name_and_order() {
     let desk = Desk::with(CODE);
     edit_file(&desk, "src/begin.dark", "fee 0L = 390L", "fee 1L = 390L");
