@@ -146,6 +146,21 @@ fn a_rename_in_the_folder_is_a_move_and_nothing_else() {
 }
 
 #[test]
+fn what_moved_here_is_edited_where_it_is_now() {
+    let desk = Desk::with(CODE);
+    desk.mv("work", "fee", "Acme.Post.postage").unwrap();
+    desk.apply("work").unwrap();
+    edit_file(&desk, "src/begin.dark", "  390L", "  290L");
+    let report = desk.import("work", "src", |_| ()).unwrap();
+    assert_eq!((changes(&report), report.kept.len(), report.gone.len()), (vec![("edit", 1)], 0, 0));
+    assert_eq!(desk.names("work"), ["Acme.Post.postage", "Acme.Shop.limit", "Acme.Shop.sending_costs_something"]);
+    assert!(desk.text("work", "postage").ends_with("let postage (cents: Int64) : Int64 =\n  290L"));
+    desk.apply("work").unwrap();
+    let report = desk.import("work", "src", |request| request.intent = None).unwrap();
+    assert_eq!((report.unchanged + report.kept.len() as u64, changes(&report)), (3, vec![]));
+}
+
+#[test]
 fn a_test_is_found_again_by_text_name_and_order() {
     let desk = Desk::with(CODE);
     edit_file(&desk, "src/begin.dark", "fee 0L = 390L", "fee 1L = 390L");
