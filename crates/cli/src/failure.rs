@@ -280,6 +280,9 @@ fn named_failure(message: String, error: EngineError) -> Failure {
         EngineError::NoAuthor => {
             Failure::usage(message).hint("name one with --author NAME, DM_AUTHOR or `dm config set --user author NAME`")
         }
+        EngineError::Untrusted { author, key, .. } => Failure::refused(message).hint(format!(
+            "ask {author} whether the key that begins with {key} is theirs, then `dm remote trust {author} {key}`"
+        )),
         EngineError::NoSuchKey { .. } => Failure::usage(message).hint("`dm status` shows which keys wait for trust"),
         EngineError::NoKey { .. } | EngineError::KeyMismatch(_) => Failure::unable(message)
             .hint("put the store's key back from a copy; without it the store can be read, but nothing can be signed"),

@@ -299,6 +299,16 @@ pub enum EngineError {
     /// An author without a name.
     #[error("no author's name")]
     NoAuthor,
+    /// A patch that is signed with a key which is not trusted for its author.
+    #[error("patch {patch} of {author} is signed with a key that is not trusted here")]
+    Untrusted {
+        /// Which.
+        patch: PatchId,
+        /// Whose name it bears.
+        author: String,
+        /// The start of the key.
+        key: String,
+    },
     /// No trusted or seen key like that.
     #[error("no key of `{author}` starts with `{key}`")]
     NoSuchKey {

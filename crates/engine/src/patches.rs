@@ -324,6 +324,7 @@ impl Transaction<'_> {
             return Err(EngineError::MissingNeeds { patch: id, missing: group.missing });
         }
         let mut members = group.members;
+        self.check_trust(&members)?;
         let conflicts = new_conflicts(&*self.tx, &members)?;
         let mut overridden = Vec::new();
         if !conflicts.is_empty() {
@@ -335,6 +336,22 @@ impl Transaction<'_> {
             overridden = words;
         }
         self.finish_apply(&members, overridden, &before)
+    }
+
+    /// Nothing goes into main that is signed with a key which is not trusted for its author: not by hand either, and not along
+    /// with something else.
+    pub(crate) fn check_trust(&self, members: &[(PatchId, RevisionId)]) -> Result<(), EngineError> {
+        let trusted = crate::trust::Trusted::load(&self.tx)?;
+        for (patch, revision) in members {
+            let Some(envelope) = self.tx.envelope(revision)? else { continue };
+            if let Body::Revision(body) = envelope.body()
+                && !trusted.trusts(&envelope)
+            {
+                let key = envelope.header().author_key.fingerprint();
+                return Err(EngineError::Untrusted { patch: *patch, author: body.author.clone(), key });
+            }
+        }
+        Ok(())
     }
 
     /// A draft goes through Ready, and with it the drafts it stands on and those that create what it uses.

@@ -332,6 +332,7 @@ impl Transaction<'_> {
             members.extend(patches::open_revision(&*self.tx, patch)?.map(|revision| (*patch, revision)));
         }
         let Some((first, _)) = members.first() else { return Ok(None) };
+        self.check_trust(&members)?;
         let conflicts = patches::new_conflicts(&*self.tx, &members)?;
         if !conflicts.is_empty() {
             return Err(self.conflicts_error(first, &conflicts)?);

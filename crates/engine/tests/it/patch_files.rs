@@ -132,6 +132,37 @@ fn what_was_cut_or_altered_is_refused() {
     assert_eq!(envelopes(&ben), 0);
 }
 
+/// A patch under another key of an author is not put into main by hand either, nor along with another patch.
+#[test]
+fn another_key_must_be_trusted_first() {
+    let (ada, ids) = sender();
+    let text = export(&ada, &ids, false);
+    let system = std::sync::Arc::new(dm_engine::FixedSystem::new(dm_model::Timestamp::from_ms(5_000), "other"));
+    let folder = ada.path("other");
+    let init = dm_engine::InitOptions {
+        folder: folder.clone(),
+        author: "Ada".to_owned(),
+        name: "other".to_owned(),
+        dry_run: false,
+    };
+    // This store's own key is the first that it sees of Ada.
+    dm_engine::init(&init, system.as_ref()).unwrap();
+    let options = dm_engine::OpenOptions { folder, author: None, system };
+    let engine = dm_engine::Engine::open(options).unwrap();
+    let mut tx = engine.begin(&SessionChoice::Current, false).unwrap();
+    let report = tx.import_patch_file(&text).unwrap();
+    tx.commit().unwrap();
+    assert!(report.new_keys.iter().all(|key| !key.trusted) && report.new_keys.len() == 1, "{:?}", report.new_keys);
+    let mut tx = engine.begin(&SessionChoice::Current, false).unwrap();
+    let refused = tx.apply(ids.get(1).map(String::as_str), true);
+    assert!(matches!(refused, Err(EngineError::Untrusted { .. })), "{refused:?}");
+    drop(tx);
+    let mut tx = engine.begin(&SessionChoice::Current, false).unwrap();
+    tx.trust("Ada", &report.new_keys.first().unwrap().key).unwrap();
+    tx.apply(ids.get(1).map(String::as_str), false).unwrap();
+    tx.commit().unwrap();
+}
+
 #[test]
 fn what_is_shown_must_be_what_is_signed() {
     let (ada, ids) = sender();
