@@ -189,6 +189,12 @@ impl<'a> View<'a> {
     /// Takes up what the session's own patches write in the main beside what others do: the session may see another value in
     /// force there than the main has, so the main's answers about it are not the session's.
     fn take_up_preferred(&mut self) -> Result<(), ReadError> {
+        // Where the main has one value only, there is nothing to prefer; that is almost everywhere.
+        let flagged: BTreeSet<EntityId> =
+            if self.main_is_empty { BTreeSet::new() } else { self.read.flagged()?.into_iter().collect() };
+        if flagged.is_empty() {
+            return Ok(());
+        }
         let laid = self.overlay.own_ops.keys().filter_map(|id| self.overlay.ops.get(id));
         let mut entities: BTreeSet<EntityId> = laid.map(|op| op.entity).collect();
         for (revision, _) in &self.overlay.own_revisions {
@@ -199,7 +205,8 @@ impl<'a> View<'a> {
                 entities.extend(ops.ops().map(|(_, op)| op.entity));
             }
         }
-        for entity in entities.into_iter().filter(|entity| !self.changed.contains_key(entity)).collect::<Vec<_>>() {
+        let unchanged = |entity: &EntityId| flagged.contains(entity) && !self.changed.contains_key(entity);
+        for entity in entities.into_iter().filter(unchanged).collect::<Vec<_>>() {
             let Some(state) = self.entity_below(&entity)? else { continue };
             if state.registers.values().any(RegisterState::is_contested) {
                 for location in &state.live {
