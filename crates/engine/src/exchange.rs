@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use dm_collab::exchange::{Candidates, Selection};
-use dm_collab::patch::{apply_fact, revision_body};
+use dm_collab::patch::apply_fact;
 use dm_collab::sync::{self, Initiator, Message, Parcel, Plan, Responder, Step, SyncError};
 use dm_model::{Body, Envelope, EnvelopeId, PatchId, Space};
 use dm_store::{Arrival, HashedDefinition, ReadTx, Remote};
@@ -36,11 +36,11 @@ struct Arrived {
 impl Transaction<'_> {
     /// Stores what a machine has checked, and notes the keys of its authors.
     pub(crate) fn store_received(&mut self, received: sync::Received) -> Result<Vec<NewKey>, EngineError> {
-        let ids: Vec<EnvelopeId> = received.envelopes.iter().map(|envelope| envelope.id()).collect();
         let definitions = received.definitions.into_iter();
         let definitions = definitions.map(|(hash, definition)| HashedDefinition::of_hash(hash, definition)).collect();
-        self.tx.append(&Arrival { envelopes: received.envelopes, definitions })?;
-        trust::note_keys(&mut self.tx, &ids, self.engine.system())
+        let arrival = Arrival { envelopes: received.envelopes, definitions };
+        self.tx.append(&arrival)?;
+        trust::note_keys(&mut self.tx, &arrival.envelopes, self.engine.system())
     }
 
     /// What another main has and what does not conflict goes into the own one. Answers what was judged, and the facts made.
@@ -63,7 +63,7 @@ impl Transaction<'_> {
         new_keys: Vec<NewKey>,
     ) -> Result<(Received, Vec<EnvelopeId>), EngineError> {
         let (selection, made) = self.apply_received()?;
-        let brought = patches_of(&self.tx, arrived)?;
+        let brought = revisions_of(&self.tx, arrived)?.into_iter().collect();
         let look = self.look(None)?;
         let all: Vec<String> = patches::all_patches(&self.tx)?.iter().map(ToString::to_string).collect();
         let summarize = |ids: &BTreeSet<PatchId>| -> Result<Vec<PatchSummary>, EngineError> {
@@ -111,18 +111,13 @@ fn selection(tx: &ReadTx<'_>) -> Result<Selection, EngineError> {
     Ok(Candidates::of(tx, &|envelope| trusted.trusts(envelope))?.select()?)
 }
 
-/// The patch of each of these envelopes that is a revision.
+/// The patch of each of these envelopes that is a revision, waiting ones too.
 fn revisions_of(tx: &ReadTx<'_>, ids: &[EnvelopeId]) -> Result<Vec<PatchId>, EngineError> {
     let mut patches = Vec::new();
     for id in ids {
-        patches.extend(revision_body(tx, id)?.map(|body| body.patch));
+        patches.extend(tx.revision_summary(id)?.map(|summary| summary.patch));
     }
     Ok(patches)
-}
-
-/// The patches that these envelopes bring revisions of, oldest first.
-fn patches_of(tx: &ReadTx<'_>, ids: &[EnvelopeId]) -> Result<BTreeSet<PatchId>, EngineError> {
-    Ok(revisions_of(tx, ids)?.into_iter().collect())
 }
 
 /// How far an exchange is, for a person who waits.
@@ -309,9 +304,10 @@ impl Exchange<'_> {
         let snapshot = self.engine.snapshot(&SessionChoice::Current)?;
         let look = snapshot.look()?;
         let ids: Vec<String> = patches::all_patches(&snapshot.tx)?.iter().map(ToString::to_string).collect();
-        let sent_revisions = revisions_of(&snapshot.tx, &outcome.sent)?.len();
+        let revisions = revisions_of(&snapshot.tx, &outcome.sent)?;
+        let sent_revisions = revisions.len();
         let mut sent = Vec::new();
-        for patch in patches_of(&snapshot.tx, &outcome.sent)? {
+        for patch in revisions.into_iter().collect::<BTreeSet<PatchId>>() {
             sent.push(patches::summary_among(&look, &snapshot.workspace, &patch, &ids)?);
         }
         Ok(ExchangeReport {

@@ -1,9 +1,9 @@
 //! Which keys an author's patches may be signed with: the first one seen, and those that were trusted by hand.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
-use dm_collab::patch::revision_body;
-use dm_model::{AuthorKey, Body, Envelope, EnvelopeId};
+use dm_model::{AuthorKey, Body, Envelope};
 use dm_store::{AuthorKeyRecord, KeyState, ReadTx, WriteTx};
 
 use crate::error::EngineError;
@@ -37,16 +37,15 @@ pub(crate) fn as_word(author: &str) -> String {
 /// Notes the keys of revisions that arrived: an author's first key is trusted, another one is not until someone says so.
 pub(crate) fn note_keys(
     tx: &mut WriteTx<'_>,
-    arrived: &[EnvelopeId],
+    arrived: &[Arc<Envelope>],
     system: &dyn System,
 ) -> Result<Vec<NewKey>, EngineError> {
     let mut noted = Vec::new();
     let mut known: BTreeSet<(String, AuthorKey)> =
         tx.keys()?.into_iter().map(|known| (known.author, known.key)).collect();
     let now = system.now();
-    for id in arrived {
-        let Some(body) = revision_body(&**tx, id)? else { continue };
-        let Some(envelope) = dm_collab::ProjectionRead::envelope(&**tx, id)? else { continue };
+    for envelope in arrived {
+        let Body::Revision(body) = envelope.body() else { continue };
         let key = envelope.header().author_key;
         if known.contains(&(body.author.clone(), key)) {
             continue;
@@ -55,7 +54,7 @@ pub(crate) fn note_keys(
         let state = if first { KeyState::Trusted } else { KeyState::Seen };
         tx.put_key(&AuthorKeyRecord { author: body.author.clone(), key, state, first_seen: now })?;
         known.insert((body.author.clone(), key));
-        noted.push(NewKey { author: body.author, key: key.to_string(), trusted: first });
+        noted.push(NewKey { author: body.author.clone(), key: key.to_string(), trusted: first });
     }
     Ok(noted)
 }
