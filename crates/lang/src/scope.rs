@@ -3,6 +3,8 @@
 //! [`Scope`] and [`RenderScope`] are the ports; [`NameTable`] is a plain table that implements both, for tests and for what is
 //! being created in an import. A scope answers by exact dotted path; which paths to try is decided in [`crate::lookup`].
 
+use std::sync::OnceLock;
+
 use dm_model::{EntityId, Kind, Location, Visibility};
 use rustc_hash::FxHashMap;
 
@@ -45,12 +47,37 @@ pub trait RenderScope: Scope {
 pub struct NameTable {
     by_path: FxHashMap<String, Vec<Entry>>,
     by_entity: FxHashMap<EntityId, Location>,
+    near: OnceLock<Near>,
+}
+
+/// The paths of a table in other orders, made when the first name with a problem asks.
+#[derive(Debug, Clone, Default)]
+struct Near {
+    /// Paths by last segment, ascending.
+    named: FxHashMap<String, Vec<String>>,
+    /// Names by module, ascending.
+    within: FxHashMap<String, Vec<String>>,
+}
+
+impl Near {
+    fn of<'p>(paths: impl Iterator<Item = &'p String>) -> Self {
+        let mut paths: Vec<&String> = paths.collect();
+        paths.sort_unstable();
+        let mut near = Self::default();
+        for path in paths {
+            let (module, name) = path.rsplit_once('.').unwrap_or(("", path));
+            near.named.entry(name.to_owned()).or_default().push(path.clone());
+            near.within.entry(module.to_owned()).or_default().push(name.to_owned());
+        }
+        near
+    }
 }
 
 impl NameTable {
     /// Puts an entity at a location; one that was elsewhere moves there.
     pub fn insert(&mut self, location: &Location, entry: Entry) {
         self.remove(entry.entity);
+        self.near.take();
         self.by_path.entry(location.as_str().to_owned()).or_default().push(entry);
         self.by_entity.insert(entry.entity, location.clone());
     }
@@ -58,6 +85,7 @@ impl NameTable {
     /// Takes an entity away.
     pub fn remove(&mut self, entity: EntityId) {
         let Some(location) = self.by_entity.remove(&entity) else { return };
+        self.near.take();
         if let Some(entries) = self.by_path.get_mut(location.as_str()) {
             entries.retain(|entry| entry.entity != entity);
             if entries.is_empty() {
@@ -78,10 +106,8 @@ impl NameTable {
         all
     }
 
-    fn paths(&self, wanted: impl Fn(&str) -> Option<&str>) -> Vec<String> {
-        let mut paths: Vec<_> = self.by_path.keys().filter_map(|path| wanted(path)).map(str::to_owned).collect();
-        paths.sort_unstable();
-        paths
+    fn near(&self) -> &Near {
+        self.near.get_or_init(|| Near::of(self.by_path.keys()))
     }
 }
 
@@ -91,11 +117,11 @@ impl Scope for NameTable {
     }
 
     fn locations_named(&self, name: &str) -> Vec<String> {
-        self.paths(|path| (path.rsplit('.').next() == Some(name)).then_some(path))
+        self.near().named.get(name).cloned().unwrap_or_default()
     }
 
     fn names_in(&self, module_path: &str) -> Vec<String> {
-        self.paths(|path| path.rsplit_once('.').filter(|(module, _)| *module == module_path).map(|(_, name)| name))
+        self.near().within.get(module_path).cloned().unwrap_or_default()
     }
 }
 

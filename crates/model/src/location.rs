@@ -48,6 +48,20 @@ fn valid_segment(segment: &str) -> bool {
     !segment.is_empty() && segment.chars().all(|c| c != '.' && !c.is_whitespace() && !c.is_control())
 }
 
+/// Whether a text is a location of visible ASCII characters, as nearly all are: told in one pass.
+fn is_plain(text: &str) -> bool {
+    let (mut segments, mut length) = (1, 0);
+    for byte in text.bytes() {
+        match byte {
+            b'.' if length == 0 => return false,
+            b'.' => (segments, length) = (segments + 1, 0),
+            b'!'..=b'~' if length < SEGMENT_BYTES_MAX => length += 1,
+            _ => return false,
+        }
+    }
+    length > 0 && segments > 1 && segments <= LOCATION_SEGMENTS_MAX
+}
+
 impl Location {
     /// The location of `name` in `modules` of `owner`.
     ///
@@ -121,6 +135,9 @@ impl FromStr for Location {
     type Err = LocationError;
 
     fn from_str(text: &str) -> Result<Self, LocationError> {
+        if is_plain(text) {
+            return Ok(Self { path: text.to_owned() });
+        }
         if text.is_empty() {
             return Err(LocationError::Empty);
         }
@@ -159,6 +176,21 @@ mod tests {
         assert!(matches!("Acme..f".parse::<Location>(), Err(LocationError::BadSegment { .. })));
         assert!(matches!("Acme.a b".parse::<Location>(), Err(LocationError::BadSegment { .. })));
         assert_eq!("A.".repeat(70).parse::<Location>(), Err(LocationError::TooLong));
+    }
+
+    #[test]
+    fn limits_hold_for_plain_and_other_letters() {
+        for letter in ["a", "ä"] {
+            let longest = letter.repeat(SEGMENT_BYTES_MAX / letter.len());
+            assert!(format!("A.{longest}").parse::<Location>().is_ok());
+            assert_eq!(format!("A.{longest}{letter}").parse::<Location>(), Err(LocationError::TooLong));
+            let most = vec![letter; LOCATION_SEGMENTS_MAX].join(".");
+            assert!(most.parse::<Location>().is_ok());
+            assert_eq!(format!("{most}.{letter}").parse::<Location>(), Err(LocationError::TooLong));
+            assert_eq!(letter.parse::<Location>(), Err(LocationError::NoOwner(letter.into())));
+            assert!(format!(".{letter}").parse::<Location>().is_err());
+            assert!(format!("{letter}.b\u{7f}").parse::<Location>().is_err());
+        }
     }
 
     #[test]

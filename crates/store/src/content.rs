@@ -3,13 +3,14 @@
 //! A row holds the text and its references with local entity ids, a fifth of their canonical size. The canonical bytes are
 //! rebuilt from it; their hash is checked in debug builds and by `verify`.
 
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use dm_collab::ContentHead;
 use dm_model::{Decoder, DefHash, Definition, Encoder, EntityId, Kind, Reference, ReferenceForm, Target};
 
-use crate::encoding::Packing;
+use crate::encoding::{Codec, Packing};
 use crate::error::StoreError;
 use crate::ids::Fresh;
 use crate::tx::{ReadTx, WriteTx};
@@ -19,6 +20,8 @@ const UNRESOLVED: u8 = 0;
 const ENTITY: u8 = 1;
 const BUILTIN: u8 = 2;
 const NAME_BYTES_MAX: usize = 1 << 16;
+/// Fewer texts are not worth a thread.
+const PACKED_AT_ONCE_MIN: usize = 256;
 
 /// A definition with its hash, ready to be stored.
 #[derive(Debug, Clone)]
@@ -209,13 +212,13 @@ impl WriteTx<'_> {
     /// Stores definitions that are not held yet. What waited for them does not notice: that is the fold's business.
     pub(crate) fn put_content(&mut self, definitions: &[HashedDefinition], packing: Packing) -> Result<(), StoreError> {
         let mut prefixes = Vec::with_capacity(definitions.len());
-        for HashedDefinition { hash, definition } in definitions {
+        let packed = pack_texts(definitions, packing);
+        for (HashedDefinition { hash, definition }, (encoding, text)) in definitions.iter().zip(packed) {
             if self.content_local(hash)?.is_some() {
                 continue;
             }
             let local = self.fresh(Fresh::Content)?;
             let refs = self.pack_references(&definition.references)?;
-            let (encoding, text) = self.pack_bytes(definition.text.as_bytes(), packing);
             self.run(
                 "INSERT INTO content (id, hash, kind, enc, text, refs) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
                 (local, hash.as_bytes(), definition.kind.tag(), encoding, text, refs),
@@ -230,7 +233,7 @@ impl WriteTx<'_> {
         self.insert_prefixes("content_h", prefixes.into_iter())
     }
 
-    pub(crate) fn pack_bytes<'b>(&self, bytes: &'b [u8], packing: Packing) -> (i64, std::borrow::Cow<'b, [u8]>) {
+    pub(crate) fn pack_bytes<'b>(&self, bytes: &'b [u8], packing: Packing) -> (i64, Cow<'b, [u8]>) {
         self.codec.borrow_mut().pack(bytes, packing)
     }
 
@@ -257,6 +260,28 @@ impl WriteTx<'_> {
         }
         Ok(to.finish())
     }
+}
+
+/// Packs texts; many of them on all cores, since that takes as long as writing them.
+fn pack_texts(definitions: &[HashedDefinition], packing: Packing) -> Vec<(i64, Cow<'_, [u8]>)> {
+    fn pack(definitions: &[HashedDefinition], packing: Packing) -> Vec<(i64, Cow<'_, [u8]>)> {
+        let mut codec = Codec::default();
+        definitions.iter().map(|hashed| codec.pack(hashed.definition.text.as_bytes(), packing)).collect()
+    }
+    let workers = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    let size = definitions.len().div_ceil(workers).max(PACKED_AT_ONCE_MIN);
+    if packing == Packing::Quick || size >= definitions.len() {
+        return pack(definitions, packing);
+    }
+    std::thread::scope(|scope| {
+        let chunks = definitions.chunks(size);
+        let running: Vec<_> = chunks.map(|chunk| scope.spawn(move || pack(chunk, packing))).collect();
+        // A panic of a worker is our bug, and goes on here.
+        running
+            .into_iter()
+            .flat_map(|worker| worker.join().unwrap_or_else(|bug| std::panic::resume_unwind(bug)))
+            .collect()
+    })
 }
 
 /// A reference as it lies in a row.

@@ -7,6 +7,7 @@ use dm_collab::{Head, ProjectionRead as _};
 use dm_lang::{Declaration, Entry as ScopeEntry, NameProblem, NameTable, Resolved, Scope as _, StoredTest};
 use dm_model::{DefHash, Definition, EntityId, Kind, Location, OpId, Register, Value, Visibility};
 use dm_store::{HashedDefinition, ImportBase};
+use rustc_hash::FxHashMap;
 
 use super::ImportRequest;
 use crate::error::EngineError;
@@ -76,6 +77,8 @@ struct Planner<'a> {
     request: &'a ImportRequest<'a>,
     /// All live names, and those that come.
     table: NameTable,
+    /// The content of what is live in main and neither in conflict nor touched by the session: no view need be asked.
+    plain: FxHashMap<EntityId, DefHash>,
     bases: BTreeMap<Location, ImportBase>,
     plan: Plan,
     turned_back: Vec<String>,
@@ -88,9 +91,9 @@ impl Transaction<'_> {
         let mut bases: BTreeMap<Location, ImportBase> =
             self.tx.import_bases(&root)?.into_iter().map(|base| (base.location.clone(), base)).collect();
         take_base_file(&look, &request.sources.bases, &mut bases)?;
-        let table = name_table(&look)?;
-        let mut planner =
-            Planner { look: &look, request, table, bases, plan: Plan::default(), turned_back: Vec::new() };
+        let (table, plain) = names_and_contents(&look)?;
+        let (plan, turned_back) = (Plan::default(), Vec::new());
+        let mut planner = Planner { look: &look, request, table, plain, bases, plan, turned_back };
         let sources = planner.settled_sources()?;
         planner.run(&sources)?;
         if !planner.turned_back.is_empty() {
@@ -120,12 +123,22 @@ fn take_base_file(
 
 /// All live names of a view, as the language wants them.
 pub(crate) fn name_table(look: &Look<'_>) -> Result<NameTable, EngineError> {
+    Ok(names_and_contents(look)?.0)
+}
+
+/// All live names of a view, and the content of those that are in no conflict and not the session's.
+fn names_and_contents(look: &Look<'_>) -> Result<(NameTable, FxHashMap<EntityId, DefHash>), EngineError> {
     let mut table = NameTable::default();
+    let mut plain = FxHashMap::default();
+    let flagged: BTreeSet<EntityId> = look.tx.flagged()?.into_iter().collect();
     let touched: BTreeSet<EntityId> = look.view.changed().map(|(entity, _)| *entity).collect();
     for name in look.tx.live_names("")? {
         if !touched.contains(&name.entity) {
             let entry = ScopeEntry { entity: name.entity, kind: name.kind, visibility: name.visibility };
             table.insert(&name.location, entry);
+            if !flagged.contains(&name.entity) {
+                plain.insert(name.entity, name.content);
+            }
         }
     }
     for entity in touched {
@@ -133,7 +146,7 @@ pub(crate) fn name_table(look: &Look<'_>) -> Result<NameTable, EngineError> {
             table.insert(&location, entry);
         }
     }
-    Ok(table)
+    Ok((table, plain))
 }
 
 impl<'a> Planner<'a> {
@@ -204,7 +217,7 @@ impl<'a> Planner<'a> {
             let base = self.bases.get(&declaration.location);
             let mut entity = None;
             if let Some(base) = base
-                && self.look.state(&base.entity)?.is_some_and(|state| state.is_live())
+                && self.is_live(&base.entity)?
             {
                 entity = Some(base.entity);
             }
@@ -221,8 +234,16 @@ impl<'a> Planner<'a> {
         Ok(met)
     }
 
+    fn is_live(&self, entity: &EntityId) -> Result<bool, EngineError> {
+        Ok(self.plain.contains_key(entity) || self.look.state(entity)?.is_some_and(|state| state.is_live()))
+    }
+
     fn met(&self, entity: EntityId, base: Option<ImportBase>) -> Result<Option<Met>, EngineError> {
-        let Some(content) = self.look.content(&entity)? else { return Ok(None) };
+        let content = match self.plain.get(&entity) {
+            Some(content) => Some(*content),
+            None => self.look.content(&entity)?,
+        };
+        let Some(content) = content else { return Ok(None) };
         let definition = self.look.definition(&content)?;
         let base = base.filter(|base| base.entity == entity);
         Ok(Some(Met { entity, content, definition, base }))
@@ -241,7 +262,7 @@ impl<'a> Planner<'a> {
         }
         let mut left: Vec<(ImportBase, Definition)> = Vec::new();
         for base in missing {
-            if self.look.state(&base.entity)?.is_some_and(|state| state.is_live()) {
+            if self.is_live(&base.entity)? {
                 left.push((base.clone(), self.look.definition(&base.content)?));
             }
         }
