@@ -85,10 +85,24 @@ impl<'a> Candidates<'a> {
         let main_is_empty = read.view_fingerprint()?.count == 0;
         let (open, refused) = (Vec::new(), Vec::new());
         let mut candidates = Self { read, main_is_empty, open, refused, carriers: FxHashMap::default() };
-        for (patch, revisions) in read.unseen()? {
+        for (patch, named) in read.unseen()? {
+            let mut revisions = Vec::with_capacity(named.len());
+            for revision in named {
+                // A fact may name what it likes; only a revision of the very patch is one.
+                let Some(envelope) = read.envelope(&revision)? else { continue };
+                let Some(body) = RevisionOps::new(Arc::clone(&envelope)) else { continue };
+                if body.revision().is_some_and(|body| body.patch == patch) {
+                    revisions.push((revision, envelope, body));
+                }
+            }
             let disputed = revisions.len() > 1;
-            for revision in revisions {
-                candidates.consider(patch, revision, disputed, trusts)?;
+            for (revision, envelope, body) in revisions {
+                let refused = match (disputed, trusts(&envelope)) {
+                    (true, _) => Some(Reason::Disputed),
+                    (false, false) => Some(Reason::Untrusted),
+                    (false, true) => None,
+                };
+                candidates.consider(patch, revision, &body, refused)?;
             }
         }
         for (at, candidate) in candidates.open.iter().enumerate() {
@@ -103,21 +117,10 @@ impl<'a> Candidates<'a> {
         &mut self,
         patch: PatchId,
         revision: RevisionId,
-        disputed: bool,
-        trusts: Trusts<'_>,
+        body: &RevisionOps,
+        refused: Option<Reason>,
     ) -> Result<(), ReadError> {
-        let Some(envelope) = self.read.envelope(&revision)? else { return Ok(()) };
-        let refused = if disputed {
-            Some(Reason::Disputed)
-        } else if trusts(&envelope) {
-            None
-        } else {
-            Some(Reason::Untrusted)
-        };
-        let Some(body) = RevisionOps::new(envelope) else { return Ok(()) };
-        // A fact may name what it likes; only a revision of the very patch is one.
-        if body.revision().is_none_or(|revision| revision.patch != patch) || is_rejected(self.read, &patch, &revision)?
-        {
+        if is_rejected(self.read, &patch, &revision)? {
             return Ok(());
         }
         if let Some(reason) = refused {

@@ -32,7 +32,7 @@ pub fn fold(read: &dyn ProjectionRead, batch: &Batch) -> Result<ProjectionDelta,
     let arrived = arrival::count(read, batch, &mut revisions)?;
     let channels = channel::advance(read, &mut revisions, &arrived.counted)?;
 
-    let changes = channel::own_changes(read, &channels)?;
+    let changes = channel::own_changes(read, &mut revisions, &channels)?;
     let mut effects = Effects::new(read, &mut revisions);
     effects.change(&changes)?;
     let effects = effects.finish()?;

@@ -290,12 +290,12 @@ pub fn unapply_fact(read: &dyn ProjectionRead, patches: &[PatchId]) -> Result<Un
 pub fn blocked_without(read: &dyn ProjectionRead, patches: &[PatchId]) -> Result<Vec<PatchId>, ReadError> {
     let own = read.own_channel();
     let mut changes = Vec::new();
+    let mut revisions = Revisions::new(read, &Batch::default());
     for patch in patches {
-        if let Membership::In(revision) = read.membership(&own, patch)? {
+        if let Some(revision) = revisions.member(patch, &read.membership(&own, patch)?)? {
             changes.push(MemberChange { leaves: Some(revision), enters: None });
         }
     }
-    let mut revisions = Revisions::new(read, &Batch::default());
     let mut effects = Effects::new(read, &mut revisions);
     effects.change(&changes)?;
     let mut blocked = BTreeSet::new();

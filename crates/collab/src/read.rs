@@ -118,7 +118,7 @@ pub trait ProjectionRead {
         let mut blocked = Vec::new();
         for (_, membership) in self.members(&self.own_channel())? {
             if let Membership::In(revision) = membership
-                && self.effect(&revision)? != Effect::Effective
+                && matches!(self.effect(&revision)?, Effect::Blocked(_) | Effect::NeedsNewer)
             {
                 blocked.push(revision);
             }

@@ -202,6 +202,7 @@ impl SimCluster {
             | Step::Apply { who, .. }
             | Step::Unapply { who, .. }
             | Step::Fork { who, .. }
+            | Step::Misname { who, .. }
             | Step::Verdict { who, .. }
             | Step::Withdraw { who, .. }
             | Step::Newer { who, .. }

@@ -90,14 +90,16 @@ pub enum Step {
     Ready { who: u8, session: u8, draft: u8, then: Then },
     /// A session pins a patch.
     Pin { who: u8, session: u8, patch: u8 },
-    /// A person writes a new revision of a patch: some of its ops, and further edits.
-    Revise { who: u8, patch: u8, keep: u8, edits: Vec<Edit> },
+    /// A person writes a new revision of a patch: some of its ops, and further edits; and applies it, if so wanted.
+    Revise { who: u8, patch: u8, keep: u8, edits: Vec<Edit>, then: Then },
     /// A person applies a patch: with all that it needs and uses, or just as it is.
     Apply { who: u8, patch: u8, revision: u8, group: bool },
     /// A person takes a patch out.
     Unapply { who: u8, patch: u8 },
     /// A copy of a person's store writes a fact onto one of the earlier ones.
     Fork { who: u8, onto: u8, patch: u8, then: Then },
+    /// A faulty program applies a revision of one patch under the name of another.
+    Misname { who: u8, patch: u8, name: u8 },
     /// A person judges a patch.
     Verdict { who: u8, patch: u8, reject: bool, over: bool },
     /// A person takes a ready patch back.
@@ -141,7 +143,7 @@ fn what() -> impl Strategy<Value = What> {
         2 => Just(What::Restore),
         3 => Just(What::Deprecate),
         1 => Just(What::Undeprecate),
-        3 => Just(What::Show),
+        2 => Just(What::Show),
         2 => Just(What::Pin),
         1 => Just(What::Unpin),
     ]
@@ -173,8 +175,23 @@ fn ground() -> impl Strategy<Value = Vec<Step>> {
     })
 }
 
+/// Two people write one register at once, differently, which by chance alone they hardly ever do.
+fn clash() -> impl Strategy<Value = Vec<Step>> {
+    let what = prop::sample::select(vec![What::Put, What::Move, What::Delete, What::Deprecate, What::Show, What::Pin]);
+    (who(), at(), what, 0..5u8).prop_map(|(first, at, what, value)| {
+        let write = |who: u8, value| Step::Write {
+            who: who % 3,
+            edits: vec![Edit { at, what, value }],
+            base: Base::Current,
+            then: Then::Apply,
+        };
+        vec![write(first, value), write(first + 1, value + 1)]
+    })
+}
+
 fn on_ground(step: impl Strategy<Value = Step>, steps: std::ops::Range<usize>) -> impl Strategy<Value = History> {
-    (ground(), vec(step, steps)).prop_map(|(ground, steps)| History(ground.into_iter().chain(steps).collect()))
+    let steps = vec(prop_oneof![12 => step.prop_map(|step| vec![step]), 1 => clash()], steps);
+    (ground(), steps).prop_map(|(ground, steps)| History(ground.into_iter().chain(steps.concat()).collect()))
 }
 
 fn then() -> impl Strategy<Value = Then> {
@@ -218,11 +235,12 @@ fn pin() -> impl Strategy<Value = Step> {
 
 fn revise() -> impl Strategy<Value = Step> {
     let edits = vec(edit(), 0..2);
-    (who(), any::<u8>(), any::<u8>(), edits).prop_map(|(who, patch, keep, edits)| Step::Revise {
+    (who(), any::<u8>(), any::<u8>(), edits, then()).prop_map(|(who, patch, keep, edits, then)| Step::Revise {
         who,
         patch,
         keep,
         edits,
+        then,
     })
 }
 
@@ -253,6 +271,7 @@ fn facts() -> impl Strategy<Value = Step> {
         4 => one.clone().prop_map(|(who, patch)| Step::Unapply { who, patch }),
         1 => (one.clone(), any::<u8>(), then())
             .prop_map(|((who, patch), onto, then)| Step::Fork { who, onto, patch, then }),
+        1 => (one.clone(), any::<u8>()).prop_map(|((who, patch), name)| Step::Misname { who, patch, name }),
         1 => (one.clone(), any::<bool>(), any::<bool>())
             .prop_map(|((who, patch), reject, over)| Step::Verdict { who, patch, reject, over }),
         1 => one.prop_map(|(who, patch)| Step::Withdraw { who, patch }),
@@ -269,9 +288,9 @@ pub fn anything(steps: std::ops::Range<usize>) -> impl Strategy<Value = History>
         5 => draft(),
         3 => ready(),
         1 => pin(),
-        3 => revise(),
-        5 => apply(any::<bool>()),
-        4 => facts(),
+        4 => revise(),
+        7 => apply(any::<bool>()),
+        6 => facts(),
         2 => resolve(),
         3 => pull(),
         6 => send(),

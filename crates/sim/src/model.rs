@@ -250,11 +250,12 @@ fn effects(own: InstanceId, holdings: &Holdings, membership: &BTreeMap<(Instance
     let members: Vec<&Held> = membership
         .iter()
         .filter(|((channel, _), _)| *channel == own)
-        .filter_map(|(_, says)| match says {
-            Membership::In(revision) => holdings.get(revision),
+        .filter_map(|((_, patch), says)| match says {
+            Membership::In(revision) => Some((patch, holdings.get(revision)?)),
             _ => None,
         })
-        .filter(|held| held.revision().is_some())
+        .filter(|(patch, held)| held.revision().is_some_and(|body| body.patch == **patch))
+        .map(|(_, held)| held)
         .collect();
     let effective = effective_of(&members, &Ops::new());
     let effect = |held: &Held| {

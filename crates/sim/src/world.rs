@@ -95,10 +95,11 @@ impl World {
             }
             Step::Ready { who, session, draft, then } => self.ready(self.who(*who), *session, *draft, *then),
             Step::Pin { who, session, patch } => self.pin(self.who(*who), *session, *patch),
-            Step::Revise { who, patch, keep, edits } => self.revise(self.who(*who), *patch, *keep, edits),
+            Step::Revise { who, patch, keep, edits, then } => self.revise(self.who(*who), *patch, *keep, edits, *then),
             Step::Apply { who, patch, revision, group } => self.apply(self.who(*who), *patch, *revision, *group),
             Step::Unapply { who, patch } => self.unapply(self.who(*who), *patch),
             Step::Fork { who, onto, patch, then } => self.fork(self.who(*who), *onto, *patch, *then),
+            Step::Misname { who, patch, name } => self.misname(self.who(*who), *patch, *name),
             Step::Verdict { who, patch, reject, over } => self.judge(self.who(*who), *patch, *reject, *over),
             Step::Withdraw { who, patch } => self.withdraw(self.who(*who), *patch),
             Step::Newer { who, at, edits, then } => self.newer(self.who(*who), *at, edits, *then),
@@ -254,7 +255,7 @@ impl World {
         self.people[who].check_sessions()
     }
 
-    fn revise(&mut self, who: usize, patch: u8, keep: u8, edits: &[Edit]) -> Result<(), Disagreement> {
+    fn revise(&mut self, who: usize, patch: u8, keep: u8, edits: &[Edit], then: Then) -> Result<(), Disagreement> {
         let Some((patch, old)) = self.revision(who, patch, keep) else { return Ok(()) };
         let memory = &self.people[who].memory;
         let Body::Revision(body) = memory.envelopes[&old].body() else { return Ok(()) };
@@ -268,7 +269,8 @@ impl World {
         if ops.is_empty() {
             return Ok(());
         }
-        self.freeze(who, patch, vec![old], ops).map(drop)
+        let revision = self.freeze(who, patch, vec![old], ops)?;
+        if then == Then::Apply { self.put_in(who, &[(patch, revision)]).map(drop) } else { Ok(()) }
     }
 
     fn apply(&mut self, who: usize, patch: u8, revision: u8, group: bool) -> Result<(), Disagreement> {
@@ -297,6 +299,12 @@ impl World {
             Then::Leave => Body::Unapply(Unapply { channel, onto, patches: vec![patch] }),
         };
         self.seal(who, body).map(drop)
+    }
+
+    fn misname(&mut self, who: usize, patch: u8, name: u8) -> Result<(), Disagreement> {
+        let Some((_, revision)) = self.revision(who, patch, 0) else { return Ok(()) };
+        let Some(name) = pick(&self.patches, name).map(|written| written.patch) else { return Ok(()) };
+        self.put_in(who, &[(name, revision)]).map(drop)
     }
 
     fn judge(&mut self, who: usize, patch: u8, reject: bool, over: bool) -> Result<(), Disagreement> {

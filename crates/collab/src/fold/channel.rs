@@ -83,16 +83,17 @@ pub(super) fn advance(
 }
 
 /// The revisions that enter and leave the own main.
-pub(super) fn own_changes(read: &dyn ProjectionRead, channels: &Channels) -> Result<Vec<MemberChange>, ReadError> {
+pub(super) fn own_changes(
+    read: &dyn ProjectionRead,
+    revisions: &mut Revisions<'_>,
+    channels: &Channels,
+) -> Result<Vec<MemberChange>, ReadError> {
     let own = read.own_channel();
-    let revision = |membership: &Membership| match membership {
-        Membership::In(revision) => Some(*revision),
-        _ => None,
-    };
     let mut changes = Vec::new();
     for ((channel, patch), now) in &channels.membership {
         if *channel == own {
-            let (before, now) = (revision(&read.membership(channel, patch)?), revision(now));
+            let before = revisions.member(patch, &read.membership(channel, patch)?)?;
+            let now = revisions.member(patch, now)?;
             if before != now {
                 changes.push(MemberChange { leaves: before, enters: now });
             }

@@ -3,11 +3,12 @@
 use std::rc::Rc;
 use std::sync::Arc;
 
-use dm_model::{Body, Envelope, EnvelopeId, Op, OpId, Revision, RevisionId};
+use dm_model::{Body, Envelope, EnvelopeId, Op, OpId, PatchId, Revision, RevisionId};
 use rustc_hash::{FxHashMap, FxHashSet};
 
 use crate::delta::Batch;
 use crate::read::{ProjectionRead, ReadError};
+use crate::state::Membership;
 
 /// A revision with what is computed from its ops.
 pub(crate) struct RevisionOps {
@@ -84,5 +85,12 @@ impl<'a> Revisions<'a> {
         let revision = self.envelope(id)?.and_then(RevisionOps::new).map(Rc::new);
         self.known.insert(*id, revision.clone());
         Ok(revision)
+    }
+
+    /// The revision that a membership puts in. A fact may name what it likes: only a revision of the very patch is one.
+    pub(crate) fn member(&mut self, patch: &PatchId, membership: &Membership) -> Result<Option<RevisionId>, ReadError> {
+        let Membership::In(id) = membership else { return Ok(None) };
+        let found = self.revision(id)?;
+        Ok(found.and_then(|found| found.revision().map(|body| body.patch == *patch)).filter(|own| *own).map(|_| *id))
     }
 }

@@ -497,8 +497,7 @@ fn two_revisions_of_one_patch_on_two_mains_are_held_until_their_author_chooses()
     let mut story = Story::begun(3);
     story.writes(0, &[edit(1, What::Put, 1)], Base::Current, Then::Leave);
     story.sends(0, 1);
-    story.step(&Step::Revise { who: 0, patch: 1, keep: 0, edits: vec![edit(2, What::Put, 1)] });
-    story.step(&Step::Apply { who: 0, patch: 1, revision: 1, group: false });
+    story.step(&Step::Revise { who: 0, patch: 1, keep: 0, edits: vec![edit(2, What::Put, 1)], then: Then::Apply });
     story.step(&Step::Apply { who: 1, patch: 1, revision: 0, group: false });
     story.0.exchange().unwrap();
     let selection = select(story.memory(2), &anyone).unwrap();
@@ -512,4 +511,17 @@ fn two_revisions_of_one_patch_on_two_mains_are_held_until_their_author_chooses()
     story.meet();
     assert!(story.is_settled());
     assert!(story.memory(2).entities.contains_key(&born(2)));
+}
+
+#[test]
+fn a_fact_that_puts_one_revision_in_under_two_patches_is_kept_up_right() {
+    let mut story = Story::begun(1);
+    story.writes(0, &[put(1)], Base::Current, Then::Leave);
+    let (patch, revision) = (story.0.patches[1].patch, story.0.patches[1].revisions[0]);
+    let other = dm_model::PatchId::from_bytes([9; 16]);
+    story.0.put_in(0, &[(other, revision)]).unwrap();
+    story.0.put_in(0, &[(patch, revision)]).unwrap();
+    let out = dm_collab::patch::unapply_fact(story.memory(0), &[other]).unwrap();
+    story.0.seal(0, Body::Unapply(out)).unwrap();
+    assert_eq!(story.content(0, born(0)), Some(content(1)));
 }
