@@ -125,9 +125,10 @@ fn progress_words(remote: &str, question: &Message, coming: usize, going: usize)
     match question {
         Message::Hello { .. } => format!("asking {remote}"),
         Message::Have { .. } => format!("comparing with {remote}"),
-        Message::Get { .. } => format!("receiving from {remote}: {coming} envelopes to come"),
+        Message::Get { .. } => format!("receiving from {remote}: {coming} to come"),
         Message::GetContent { .. } => format!("receiving definitions from {remote}"),
-        _ => format!("sending to {remote}: {going} envelopes to go after these"),
+        _ if going == 0 => format!("sending to {remote}"),
+        _ => format!("sending to {remote}: {going} more to go"),
     }
 }
 

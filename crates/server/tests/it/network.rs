@@ -115,6 +115,26 @@ fn an_exchange_both_ways_cut_anywhere_goes_on() {
 }
 
 #[test]
+fn a_report_says_what_went_each_way_and_a_dry_run_what_would() {
+    let scene = Scene::of(&ada(), &Instance::new("home", "Home"));
+    let dry = scene.asker.engine().exchange(None, Direction::Both, true, &mut |_| {}).unwrap();
+    assert!(dry.dry_run);
+    assert_eq!((dry.sent.len(), dry.sent_envelopes, dry.sent_facts), (3, 6, 3));
+    assert_eq!(scene.home.envelopes(), 0);
+    let mut said = Vec::new();
+    let report = scene.asker.engine().exchange(None, Direction::Both, false, &mut |words| said.push(words.to_owned()));
+    let report = report.unwrap();
+    assert_eq!(said, ["asking home", "sending to home"]);
+    assert_eq!((report.sent.len(), report.sent_envelopes, report.sent_facts), (3, 6, 3));
+    assert_eq!((report.received_envelopes, report.received_facts, report.round_trips), (1, 1, 2));
+    let intents: Vec<&str> = report.sent.iter().map(|patch| patch.intent.as_str()).collect();
+    assert_eq!(intents, ["Write one", "Write two", "Write one"], "oldest first");
+    let nothing = scene.asker.sync();
+    assert_eq!((nothing.round_trips, nothing.sent_envelopes, nothing.received_envelopes), (1, 0, 0));
+    assert!(nothing.bytes_sent + nothing.bytes_received < 300);
+}
+
+#[test]
 fn a_slow_drip_arrives() {
     let scene = Scene::of(&ada(), &Instance::new("home", "Home"));
     scene.proxy.drip(7);
