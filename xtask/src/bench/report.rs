@@ -42,6 +42,9 @@ pub struct Recorded {
     pub goal: f64,
     pub median: f64,
     pub p95: f64,
+    /// Processor time of the middle run, where the figure is a time.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cpu: Option<f64>,
     pub runs: usize,
 }
 
@@ -58,6 +61,7 @@ impl Recorded {
             goal: row.goal,
             median: rounded(sample.median()),
             p95: rounded(sample.p95()),
+            cpu: sample.cpu().map(rounded),
             runs: sample.runs(),
         }
     }
@@ -105,7 +109,7 @@ impl Record {
 
 /// The first lines of the table.
 pub fn print_heading() {
-    println!("{:<18} {:>10} {:>10} {:>10} {:>5}  what", "figure", "goal", "median", "p95", "runs");
+    println!("{:<18} {:>10} {:>10} {:>10} {:>10} {:>5}  what", "figure", "goal", "median", "p95", "cpu", "runs");
 }
 
 /// A line of the table. True if the figure is as it should be.
@@ -134,10 +138,11 @@ pub fn print_row(row: &Row, outcome: &Outcome, recorded: Option<&Recorded>, mode
         (Mode::Write, _) => (true, String::new()),
     };
     println!(
-        "{:<18} {goal:>10} {:>10} {:>10} {:>5}  {word}{}",
+        "{:<18} {goal:>10} {:>10} {:>10} {:>10} {:>5}  {word}{}",
         row.name,
         format!("{median:.3} {unit}"),
         format!("{p95:.3} {unit}"),
+        sample.cpu().map_or_else(String::new, |cpu| format!("{cpu:.3} {unit}")),
         sample.runs(),
         row.what
     );
@@ -162,8 +167,15 @@ mod tests {
         let path = folder.path().join("bench.json");
         assert!(Record::load(&path).unwrap().is_none());
         let mut record = Record { date: "2026-01-31".to_owned(), ..Record::default() };
-        let figure =
-            Recorded { what: "a".into(), unit: "s".into(), goal: 0.5, median: rounded(0.123_456), p95: 0.2, runs: 7 };
+        let figure = Recorded {
+            what: "a".into(),
+            unit: "s".into(),
+            goal: 0.5,
+            median: rounded(0.123_456),
+            p95: 0.2,
+            cpu: Some(0.1),
+            runs: 7,
+        };
         record.rows.insert("import".to_owned(), figure);
         record.save(&path).unwrap();
         let read = Record::load(&path).unwrap().unwrap();

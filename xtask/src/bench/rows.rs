@@ -205,7 +205,8 @@ fn bytes_in(folder: &Path) -> Result<u64> {
 }
 
 fn import_seconds(ground: &Ground) -> Result<Sample> {
-    Sample::new(imports(ground)?.into_iter().map(|(used, _)| used.seconds).collect())
+    let used: Vec<Usage> = imports(ground)?.into_iter().map(|(used, _)| used).collect();
+    Sample::of_times(&used, 1.0)
 }
 
 fn import_memory(ground: &Ground) -> Result<Sample> {
@@ -218,8 +219,8 @@ fn store_size(ground: &Ground) -> Result<Sample> {
 
 fn import_again(ground: &Ground) -> Result<Sample> {
     let store = ground.imported()?;
-    let seconds = (0..LONG_RUNS).map(|_| ground.import(store).map(|used| used.seconds));
-    Sample::new(seconds.collect::<Result<_>>()?)
+    let used = (0..LONG_RUNS).map(|_| ground.import(store)).collect::<Result<Vec<_>>>()?;
+    Sample::of_times(&used, 1.0)
 }
 
 /// The time of a short command, run again and again; each run may differ by its number.
@@ -227,8 +228,8 @@ fn short(mut run: impl FnMut(usize) -> Result<Usage>) -> Result<Sample> {
     for number in 0..WARM_UP_RUNS {
         run(number)?;
     }
-    let milliseconds = (0..SHORT_RUNS).map(|number| run(WARM_UP_RUNS + number).map(|used| used.seconds * 1e3));
-    Sample::new(milliseconds.collect::<Result<_>>()?)
+    let used = (0..SHORT_RUNS).map(|number| run(WARM_UP_RUNS + number)).collect::<Result<Vec<_>>>()?;
+    Sample::of_times(&used, 1e3)
 }
 
 fn add(ground: &Ground) -> Result<Sample> {
@@ -258,28 +259,28 @@ fn show(ground: &Ground) -> Result<Sample> {
 
 fn push(ground: &Ground) -> Result<Sample> {
     let store = ground.imported()?;
-    let mut seconds = Vec::new();
+    let mut used = Vec::new();
     for number in 0..LONG_RUNS {
         let target = ground.empty_store()?;
         let server = ground.serve(target.path())?;
         // A measurement may be repeated in the same store, so no name is used twice.
         let name = format!("push{number}-{}", server.child.id());
         ground.run(store, &["remote", "add", &name, &server.url])?;
-        seconds.push(ground.run(store, &["push", &name])?.seconds);
+        used.push(ground.run(store, &["push", &name])?);
         ground.run(store, &["remote", "remove", &name])?;
     }
-    Sample::new(seconds)
+    Sample::of_times(&used, 1.0)
 }
 
 fn pull(ground: &Ground) -> Result<Sample> {
     let server = ground.serve(ground.imported()?)?;
-    let mut seconds = Vec::new();
+    let mut used = Vec::new();
     for _ in 0..LONG_RUNS {
         let store = ground.empty_store()?;
         ground.run(store.path(), &["remote", "add", "home", &server.url])?;
-        seconds.push(ground.run(store.path(), &["pull", "home"])?.seconds);
+        used.push(ground.run(store.path(), &["pull", "home"])?);
     }
-    Sample::new(seconds)
+    Sample::of_times(&used, 1.0)
 }
 
 fn parse(ground: &Ground) -> Result<Sample> {

@@ -10,6 +10,8 @@ use wait4::Wait4 as _;
 #[derive(Debug, Clone)]
 pub struct Sample {
     values: Vec<f64>,
+    /// The middle one of the processor times, in the same unit.
+    cpu: Option<f64>,
 }
 
 impl Sample {
@@ -17,7 +19,19 @@ impl Sample {
     pub fn new(mut values: Vec<f64>) -> Result<Self> {
         ensure!(!values.is_empty(), "nothing was measured");
         values.sort_by(f64::total_cmp);
-        Ok(Self { values })
+        Ok(Self { values, cpu: None })
+    }
+
+    /// Times of processes, in a unit of which a second has so many.
+    pub fn of_times(used: &[Usage], in_a_second: f64) -> Result<Self> {
+        let sample = Self::new(used.iter().map(|used| used.seconds * in_a_second).collect())?;
+        let cpu = Self::new(used.iter().map(|used| used.cpu * in_a_second).collect())?;
+        Ok(Self { cpu: Some(cpu.median()), ..sample })
+    }
+
+    /// The middle one of the processor times: what a busy machine changes least.
+    pub fn cpu(&self) -> Option<f64> {
+        self.cpu
     }
 
     /// How often it was measured.
@@ -46,6 +60,8 @@ impl Sample {
 #[derive(Debug, Clone, Copy)]
 pub struct Usage {
     pub seconds: f64,
+    /// Seconds of processor time, the program's and the system's for it, on all cores.
+    pub cpu: f64,
     /// The most memory that it had at once, in bytes.
     pub memory: u64,
 }
@@ -60,7 +76,8 @@ pub fn run(command: &mut Command) -> Result<Usage> {
     if !used.status.success() {
         bail!("{} ended with {}{}", named(command), used.status, said(command));
     }
-    Ok(Usage { seconds, memory: used.rusage.maxrss })
+    let cpu = (used.rusage.utime + used.rusage.stime).as_secs_f64();
+    Ok(Usage { seconds, cpu, memory: used.rusage.maxrss })
 }
 
 /// What a failed command says when it is run once more.
@@ -90,7 +107,7 @@ mod tests {
     #[test]
     fn a_process_is_measured_and_a_failure_told() {
         let used = run(Command::new("sh").args(["-c", "exit 0"])).unwrap();
-        assert!(used.seconds > 0.0 && used.memory > 100_000, "{used:?}");
+        assert!(used.seconds > 0.0 && used.cpu > 0.0 && used.memory > 100_000, "{used:?}");
         let error = run(Command::new("sh").args(["-c", "echo no store >&2; exit 3"])).unwrap_err();
         assert!(error.to_string().contains("no store"), "{error}");
     }
