@@ -124,6 +124,8 @@ pub trait ProjectionRead {
             }
         }
         blocked.sort_unstable();
+        // Two facts may name one revision, rightly and under another patch.
+        blocked.dedup();
         Ok(blocked)
     }
 

@@ -525,3 +525,14 @@ fn a_fact_that_puts_one_revision_in_under_two_patches_is_kept_up_right() {
     story.0.seal(0, Body::Unapply(out)).unwrap();
     assert_eq!(story.content(0, born(0)), Some(content(1)));
 }
+
+#[test]
+fn a_revision_that_is_blocked_is_listed_once_however_many_names_it_has() {
+    let mut story = Story::begun(1);
+    story.applies(0, &[put(1)]);
+    story.applies(0, &[put(2)]);
+    let revision = story.0.patches[2].revisions[0];
+    story.0.put_in(0, &[(dm_model::PatchId::from_bytes([9; 16]), revision)]).unwrap();
+    story.step(&Step::Unapply { who: 0, patch: 1 });
+    assert_eq!(story.kinds(0), [ConflictKind::Blocked]);
+}
