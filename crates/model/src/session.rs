@@ -73,6 +73,17 @@ pub struct Session {
     pub last_active_at: Timestamp,
 }
 
+/// Variables, each name once.
+fn decode_environment(from: &mut Decoder<'_>) -> Result<BTreeMap<String, String>, DecodeError> {
+    let pairs = from.set(SESSION_LIST_MAX, "environment", |from| {
+        let name = from.text(TEXT_BYTES_MAX, "variable")?.to_owned();
+        Ok((name, from.text(TEXT_BYTES_MAX, "value")?.to_owned()))
+    })?;
+    let count = pairs.len();
+    let environment: BTreeMap<String, String> = pairs.into_iter().collect();
+    if environment.len() == count { Ok(environment) } else { Err(from.not_canonical("a variable with two values")) }
+}
+
 impl Session {
     /// The canonical bytes.
     #[must_use]
@@ -122,13 +133,7 @@ impl Session {
             patches: from.list(SESSION_LIST_MAX, "session patches", Decoder::patch_id)?,
             focused: from.option("focused patch", Decoder::patch_id)?,
             pinned: from.set(SESSION_LIST_MAX, "pinned patches", Decoder::patch_id)?,
-            environment: from
-                .set(SESSION_LIST_MAX, "environment", |from| {
-                    let name = from.text(TEXT_BYTES_MAX, "variable")?.to_owned();
-                    Ok((name, from.text(TEXT_BYTES_MAX, "value")?.to_owned()))
-                })?
-                .into_iter()
-                .collect(),
+            environment: decode_environment(&mut from)?,
             transferable: match from.byte("transferable")? {
                 0 => false,
                 1 => true,
@@ -139,5 +144,25 @@ impl Session {
         };
         from.finish()?;
         Ok(session)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_variable_has_one_value() {
+        let environment = |pairs: &[(&str, &str)]| {
+            let mut to = Encoder::new();
+            to.list(pairs, |to, (name, value)| {
+                to.text(name);
+                to.text(value);
+            });
+            let bytes = to.finish();
+            decode_environment(&mut Decoder::new(&bytes)).map(|read| read.len())
+        };
+        assert_eq!(environment(&[("A", "1"), ("B", "1")]), Ok(2));
+        assert!(environment(&[("A", "1"), ("A", "2")]).is_err());
     }
 }
