@@ -418,14 +418,30 @@ impl Transaction<'_> {
         let creators = look.view.creators(&entity)?;
         let location = look.last_location(&entity)?;
         drop(look);
-        let shown: Vec<Head> = heads
+        let mut shown: Vec<Head> = heads
             .iter()
             .filter(|head| Register::of(&head.value, None) == Register::of(&value, None))
             .cloned()
             .collect();
+        shown.extend(self.hidden_under(&entity, register, &shown)?);
         let edit = Edit { entity, register, value, shown: &shown, witness: &witness, creators: &creators };
         let location: Location = location.parse()?;
         self.workspace.stack.resolve(at, &edit).map_err(|error| self.draft_error(error, &location))
+    }
+
+    /// The tips that these heads hide (SEMANTICS R7) in the view whose heads they are: a resolution replaces them too (R13), or one
+    /// might come back beside it.
+    fn hidden_under(&self, entity: &EntityId, register: Register, heads: &[Head]) -> Result<Vec<Head>, EngineError> {
+        let trusted = trust::Trusted::load(&self.tx)?;
+        let union = Candidates::of(&*self.tx, &|envelope| trusted.trusts(envelope))?.union()?;
+        let session = self.look(None)?.view;
+        for view in [&union, &session] {
+            if view.heads(entity, register)? == heads {
+                let tips = view.tips(entity, register)?;
+                return Ok(tips.into_iter().filter(|tip| !heads.contains(tip)).collect());
+            }
+        }
+        Ok(Vec::new())
     }
 
     /// Deleted or deprecated beside an edit: keep it, or set it aside having seen the edit.
