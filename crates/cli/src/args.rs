@@ -1,6 +1,7 @@
 //! What can be typed: every verb, its arguments and its help.
 //!
-//! Only shapes live here; meaning is in `commands`.
+//! Only shapes live here; meaning is in `commands`. Verbs are deferred: only the shape of the verb that is typed is made, which is a
+//! good part of what a short command costs.
 
 use std::path::PathBuf;
 
@@ -54,6 +55,7 @@ pub enum ColorWhen {
 
 /// The verbs.
 #[derive(Debug, Subcommand)]
+#[command(defer = true)]
 pub enum Command {
     /// Make a store
     Init(InitArgs),
@@ -223,6 +225,7 @@ pub struct DemoArgs {
 }
 
 #[derive(Debug, Subcommand)]
+#[command(defer = true)]
 pub enum SessionCommand {
     /// Start a session and switch to it
     New {
@@ -253,6 +256,7 @@ pub enum SessionCommand {
 }
 
 #[derive(Debug, Subcommand)]
+#[command(defer = true)]
 pub enum PatchCommand {
     /// Begin a patch and focus it
     New {
@@ -436,6 +440,7 @@ pub struct OpsArgs {
 }
 
 #[derive(Debug, Subcommand)]
+#[command(defer = true)]
 pub enum OpsCommand {
     /// Show a command: what it wrote
     Show {
@@ -527,6 +532,7 @@ pub struct NameRead {
 }
 
 #[derive(Debug, Subcommand)]
+#[command(defer = true)]
 pub enum ConflictsCommand {
     /// List conflicts
     List {
@@ -572,6 +578,7 @@ pub struct ResolveWay {
 }
 
 #[derive(Debug, Subcommand)]
+#[command(defer = true)]
 pub enum RemoteCommand {
     /// Name a remote
     Add {
@@ -634,6 +641,7 @@ pub struct ServeArgs {
 }
 
 #[derive(Debug, Subcommand)]
+#[command(defer = true)]
 pub enum TokenCommand {
     /// Make a key and print it once
     Create {
@@ -656,6 +664,7 @@ pub struct RebuildArgs {
 }
 
 #[derive(Debug, Subcommand)]
+#[command(defer = true)]
 pub enum ConfigCommand {
     /// Print a setting
     Get {
@@ -681,6 +690,7 @@ pub enum ConfigCommand {
 
 /// What documentation is generated.
 #[derive(Debug, Clone, Copy, Subcommand)]
+#[command(defer = true)]
 pub enum DocGen {
     /// The manual of the command line, as Markdown
     Cli,
