@@ -243,7 +243,7 @@ pub enum SessionCommand {
     /// Make a session the current one
     Switch {
         /// By name or id
-        session: String,
+        name: String,
         /// Say what would change, change nothing
         #[arg(long)]
         dry_run: bool,
@@ -251,7 +251,7 @@ pub enum SessionCommand {
     /// Show a session
     Show {
         /// By name or id; else the current one
-        session: Option<String>,
+        name: Option<String>,
     },
 }
 

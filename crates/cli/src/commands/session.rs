@@ -25,12 +25,12 @@ pub fn session(context: &Context, command: SessionCommand) -> Result<ExitCode, F
                 }
             })
         }
-        SessionCommand::Switch { session, dry_run } => {
-            let session = context.write_anywhere(dry_run, |transaction| transaction.session_switch(&session))?;
+        SessionCommand::Switch { name, dry_run } => {
+            let session = context.write_anywhere(dry_run, |transaction| transaction.session_switch(&name))?;
             context.answer_write(dry_run, &session, |session, page| page.line(session_line(session)))
         }
-        SessionCommand::Show { session } => {
-            let session = context.read(|snapshot| snapshot.session(session.as_deref()))?;
+        SessionCommand::Show { name } => {
+            let session = context.read(|snapshot| snapshot.session(name.as_deref()))?;
             context.answer(&session, session_page)
         }
     }
