@@ -1,6 +1,7 @@
 //! What can be typed: every verb, its arguments and its help.
 //!
-//! Only shapes live here; meaning is in `commands`. Verbs are deferred: only the shape of the verb that is typed is made, which is a
+//! Only shapes live here; meaning is in `commands`. What groups of arguments are is said in plain comments: a doc comment of a group
+//! would take the place of the verb's own. Verbs are deferred: only the shape of the verb that is typed is made, which is a
 //! good part of what a short command costs.
 
 use std::path::PathBuf;
@@ -147,7 +148,7 @@ pub enum Command {
     DocGen(DocGen),
 }
 
-/// What every writing verb takes.
+// What every writing verb takes.
 #[derive(Debug, Clone, Args)]
 pub struct Writing {
     /// What the change is for; makes a new patch unless a draft is in focus
@@ -394,7 +395,7 @@ pub struct RmArgs {
     pub published: bool,
 }
 
-/// A verb that writes one name.
+// A verb that writes one name.
 #[derive(Debug, Args)]
 pub struct NameWrite {
     /// Its location, or the end of it
@@ -556,7 +557,7 @@ pub enum ConflictsCommand {
     },
 }
 
-/// The way out of a conflict: one of these.
+// The way out of a conflict: one of these.
 #[derive(Debug, Clone, Args)]
 #[group(required = true, multiple = false)]
 pub struct ResolveWay {
