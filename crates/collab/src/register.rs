@@ -1,6 +1,6 @@
 //! The registers of one entity over a set of effective ops: tips, what R7 hides, ancestors, live locations, R22.
 //!
-//! [`evaluate`] computes an entity from all its effective ops. [`restate`] gives the same from its last state and what came
+//! [`evaluate`] computes an entity from all its effective ops. `restate` gives the same from its last state and what came
 //! or went, without looking at history where a write stands on exactly the present heads, as nearly all do.
 
 use std::collections::{BTreeMap, BTreeSet};

@@ -92,7 +92,7 @@ pub enum ResolveError {
 
 /// Resolves the names of a file's declarations, in their order.
 ///
-/// `declarations` are what [`crate::extract`] found in this very parse, or some of them in that order; `bindings` has one entry
+/// `declarations` are what [`crate::extract()`] found in this very parse, or some of them in that order; `bindings` has one entry
 /// for each, or none at all.
 #[must_use]
 pub fn resolve_file<S: Scope + ?Sized>(
