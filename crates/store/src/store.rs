@@ -369,7 +369,7 @@ fn migrate(path: &Path, found: u32) -> Result<(), StoreError> {
             path: path.to_path_buf(),
             what: format!("schema version {found}, from which no step leads on"),
         })?;
-        connection.execute_batch(step.sql).map_err(fail)?;
+        step.sql.iter().try_for_each(|sql| connection.execute_batch(sql)).map_err(fail)?;
         version += 1;
     }
     connection.execute("UPDATE meta SET version = ?1", [version]).map_err(fail)?;
