@@ -22,7 +22,7 @@ pub(crate) struct Migration {
 pub(crate) const MIGRATIONS: &[Migration] = &[
     Migration { from: 1, sql: &[COMMANDS] },
     Migration { from: 2, sql: &[NAMES_AND_SPELLINGS] },
-    Migration { from: 3, sql: &[EXCHANGE, READERS, BRIDGE] },
+    Migration { from: 3, sql: &[EXCHANGE, READERS, KEYS, BRIDGE] },
 ];
 
 /// Version 2: commands are remembered, so that they can be undone.
@@ -52,8 +52,11 @@ DROP TABLE patch_env_2;
 /// Version 4: what an exchange by ranges needs, and what failed its checks.
 const EXCHANGE: &str = "";
 
-/// Version 4: spaces, who reads them, and the keys that sign.
+/// Version 4: spaces and who reads them.
 const READERS: &str = "";
+
+/// Version 4: keys that took the place of others.
+const KEYS: &str = "";
 
 /// Version 4: how far histories of other tools were brought over.
 const BRIDGE: &str = "";
@@ -152,5 +155,5 @@ CREATE TABLE mark (kind INTEGER NOT NULL, a NOT NULL, b INTEGER NOT NULL, PRIMAR
 pub(crate) fn create(connection: &Connection) -> rusqlite::Result<()> {
     connection.pragma_update(None, "application_id", APPLICATION_ID)?;
     connection.execute_batch(SCHEMA)?;
-    [COMMANDS, EXCHANGE, READERS, BRIDGE].iter().try_for_each(|sql| connection.execute_batch(sql))
+    [COMMANDS, EXCHANGE, READERS, KEYS, BRIDGE].iter().try_for_each(|sql| connection.execute_batch(sql))
 }
