@@ -29,10 +29,10 @@ pub struct Page {
 }
 
 /// Who asks, as far as a token says.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Access {
-    /// May.
-    Granted,
+    /// May, in these spaces.
+    Granted(Vec<Space>),
     /// Showed no token where one is asked for.
     NoToken,
     /// Showed a token that is none of this store's, or has expired.
@@ -69,13 +69,13 @@ impl Engine {
     pub fn access(&self, token: Option<&str>, required: bool) -> Result<Access, EngineError> {
         let tx = self.store().read()?;
         if !required && tx.tokens()?.is_empty() {
-            return Ok(Access::Granted);
+            return Ok(Access::Granted(vec![Space::PUBLIC]));
         }
         let Some(token) = token else { return Ok(Access::NoToken) };
         let now = self.system().now();
         let found = tx.token_with(&token_hash(token))?;
         let valid = found.is_some_and(|found| found.expires_at.is_none_or(|end| now < end));
-        Ok(if valid { Access::Granted } else { Access::WrongToken })
+        Ok(if valid { Access::Granted(vec![Space::PUBLIC]) } else { Access::WrongToken })
     }
 
     /// What came here after a cursor; from the beginning with none.

@@ -105,6 +105,12 @@ impl Transaction<'_> {
     }
 }
 
+/// The spaces that are exchanged with a remote.
+#[expect(clippy::unnecessary_wraps, reason = "which spaces a remote shares will be read from the store")]
+pub(crate) fn shared_spaces(_tx: &ReadTx<'_>, _remote: &Remote) -> Result<Vec<Space>, EngineError> {
+    Ok(vec![Space::PUBLIC])
+}
+
 /// What a pull would apply now, and hold.
 fn selection(tx: &ReadTx<'_>) -> Result<Selection, EngineError> {
     let trusted = trust::Trusted::load(tx)?;
@@ -160,8 +166,9 @@ impl Engine {
         progress: &mut dyn FnMut(&str),
     ) -> Result<ExchangeReport, EngineError> {
         let remote = remote_named(&self.store().read()?, remote)?;
-        let plan = Plan { peer: remote.name.clone(), space: Space::PUBLIC, direction, dry_run };
-        let line = Line::to(&remote, self).map_err(|source| remote_failure(&remote, source))?;
+        let spaces = shared_spaces(&self.store().read()?, &remote)?;
+        let plan = Plan { peer: remote.name.clone(), spaces, direction, dry_run };
+        let line = Line::to(&remote, self, plan.spaces.clone()).map_err(|source| remote_failure(&remote, source))?;
         let mut exchange = Exchange {
             engine: self,
             line,
@@ -177,12 +184,12 @@ impl Engine {
         exchange.report()
     }
 
-    /// Answers a question of another instance. What it puts is stored and applied in one transaction.
+    /// Answers a question of another instance that may read these spaces. What it puts is stored and applied in one transaction.
     ///
     /// # Errors
     /// If the question is not valid; then nothing was stored. If the store fails.
-    pub fn answer(&self, question: Message) -> Result<Message, EngineError> {
-        let mut machine = Responder::new();
+    pub fn answer(&self, question: Message, allowed: &[Space]) -> Result<Message, EngineError> {
+        let mut machine = Responder::new(allowed.to_vec());
         let step = {
             let tx = self.store().read()?;
             match machine.handle(question, &tx).map_err(sync_failure)? {
@@ -203,8 +210,8 @@ impl Engine {
     ///
     /// # Errors
     /// As [`Engine::answer`].
-    pub fn take(&self, parcel: Parcel) -> Result<Received, EngineError> {
-        let mut machine = Responder::new();
+    pub fn take(&self, parcel: Parcel, allowed: &[Space]) -> Result<Received, EngineError> {
+        let mut machine = Responder::new(allowed.to_vec());
         let put = Message::Put { parcel, finish: true };
         let step = machine.handle(put, &self.store().read()?).map_err(sync_failure)?;
         let mut tx = self.begin(&SessionChoice::Current, false)?;

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use dm_collab::sync::{MESSAGE_BYTES_MAX, Message, ProtocolError};
+use dm_model::Space;
 use serde::Deserialize;
 use ureq::http::StatusCode;
 
@@ -60,6 +61,8 @@ pub enum RemoteError {
 /// A line to a remote.
 pub(crate) struct Line {
     way: Way,
+    /// The spaces that are exchanged over it.
+    spaces: Vec<Space>,
     /// Questions asked.
     pub trips: u64,
     /// Bytes of bodies sent.
@@ -97,7 +100,7 @@ struct ErrorWords {
 
 impl Line {
     /// A line that is opened with the first question: over HTTP, or straight into another store.
-    pub(crate) fn to(remote: &dm_store::Remote, engine: &Engine) -> Result<Self, RemoteError> {
+    pub(crate) fn to(remote: &dm_store::Remote, engine: &Engine, spaces: Vec<Space>) -> Result<Self, RemoteError> {
         let way = match remote.url.strip_prefix("http") {
             Some(_) => Way::Http(Http::to(remote)),
             None => {
@@ -106,7 +109,7 @@ impl Line {
                 Way::Store(Box::new(Engine::open(options).map_err(|error| RemoteError::Store(error.to_string()))?))
             }
         };
-        Ok(Self { way, trips: 0, bytes_sent: 0, bytes_received: 0 })
+        Ok(Self { way, spaces, trips: 0, bytes_sent: 0, bytes_received: 0 })
     }
 
     /// Asks a question and waits for its answer.
@@ -114,7 +117,7 @@ impl Line {
         self.trips += 1;
         match &self.way {
             Way::Store(engine) => {
-                let answer = engine.answer(question.clone()).map_err(|error| match error {
+                let answer = engine.answer(question.clone(), &self.spaces).map_err(|error| match error {
                     EngineError::Peer(error) => RemoteError::Invalid(error),
                     error => RemoteError::Store(error.to_string()),
                 })?;

@@ -9,10 +9,11 @@ use axum::http::{HeaderMap, StatusCode, header};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::{get, post};
-use axum::{Json, Router};
+use axum::{Extension, Json, Router};
 use dm_collab::sync::{MESSAGE_BYTES_MAX, Message, ProtocolError};
 use dm_engine::wire::{self, SYNC_MEDIA_TYPE};
 use dm_engine::{Access, InstanceSummary, Received};
+use dm_model::Space;
 use serde::{Deserialize, Serialize};
 
 use crate::dto;
@@ -27,6 +28,10 @@ struct App {
     pool: Pool,
     require_token: bool,
 }
+
+/// The spaces that whoever asks may read and write to.
+#[derive(Clone)]
+struct Allowed(Vec<Space>);
 
 /// All doors of a store.
 pub fn router(pool: Pool, require_token: bool) -> Router {
@@ -54,14 +59,19 @@ async fn in_time(request: Request, next: Next) -> Response {
 }
 
 /// Asks for the token, and for how large the body is, before it is read.
-async fn guard(State(app): State<App>, request: Request, next: Next) -> Response {
+async fn guard(State(app): State<App>, mut request: Request, next: Next) -> Response {
     let shown = request.headers().get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
     let token = shown.and_then(|shown| shown.strip_prefix("Bearer ")).map(|token| token.trim().to_owned());
     let required = app.require_token;
     let said = request.headers().get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse::<u64>().ok());
     match app.pool.run(move |engine| engine.access(token.as_deref(), required)).await {
-        Ok(Access::Granted) if said.is_some_and(|said| said > MESSAGE_BYTES_MAX as u64) => too_large().into_response(),
-        Ok(Access::Granted) => next.run(request).await,
+        Ok(Access::Granted(_)) if said.is_some_and(|said| said > MESSAGE_BYTES_MAX as u64) => {
+            too_large().into_response()
+        }
+        Ok(Access::Granted(spaces)) => {
+            request.extensions_mut().insert(Allowed(spaces));
+            next.run(request).await
+        }
         Ok(Access::NoToken) => Failure::token("this server asks for a key, and none was shown").into_response(),
         Ok(Access::WrongToken) => Failure::token("the key is none of this server's, or has expired").into_response(),
         Err(failure) => failure.into_response(),
@@ -95,6 +105,7 @@ fn body_failure(rejection: &BytesRejection) -> Failure {
 
 async fn sync(
     State(app): State<App>,
+    Extension(Allowed(allowed)): Extension<Allowed>,
     headers: HeaderMap,
     body: Result<Bytes, BytesRejection>,
 ) -> Result<Response, Failure> {
@@ -108,12 +119,14 @@ async fn sync(
         ProtocolError::Version { .. } => Failure::version(error.to_string()),
         error => Failure::request(error.to_string()),
     })?;
-    let answer = app.pool.run(move |engine| engine.answer(question).map(|answer| wire::pack(&answer.encode()))).await?;
+    let answer = app.pool.run(move |engine| engine.answer(question, &allowed)).await?;
+    let answer = wire::pack(&answer.encode());
     Ok(([(header::CONTENT_TYPE, SYNC_MEDIA_TYPE)], answer).into_response())
 }
 
 async fn push(
     State(app): State<App>,
+    Extension(Allowed(allowed)): Extension<Allowed>,
     push: Result<Json<dto::PushIn>, JsonRejection>,
 ) -> Result<Json<Received>, Failure> {
     let Json(push) = push.map_err(|rejection| match rejection {
@@ -122,7 +135,7 @@ async fn push(
         other => Failure::request(other.body_text()),
     })?;
     let parcel = dto::parcel(push)?;
-    app.pool.run(move |engine| engine.take(parcel)).await.map(Json)
+    app.pool.run(move |engine| engine.take(parcel, &allowed)).await.map(Json)
 }
 
 #[derive(Deserialize)]

@@ -322,7 +322,7 @@ impl SimCluster {
     /// An instance answers a question.
     fn answer(&mut self, who: usize, question: &[u8]) -> Result<Result<Option<Vec<u8>>, SyncError>, Disagreement> {
         self.world.people[who].keep_definitions();
-        let mut machine = Responder::new();
+        let mut machine = Responder::new(vec![Space::PUBLIC]);
         let question = match Message::decode(question) {
             Ok(question) => question,
             Err(error) => return Ok(Err(error.into())),
@@ -394,7 +394,7 @@ fn name(who: usize) -> String {
 }
 
 fn plan(to: usize, direction: Direction) -> Plan {
-    Plan { peer: name(to), space: Space::PUBLIC, direction, dry_run: false }
+    Plan { peer: name(to), spaces: vec![Space::PUBLIC], direction, dry_run: false }
 }
 
 fn wrong(about: &'static str, product: impl std::fmt::Debug, model: impl std::fmt::Debug) -> Disagreement {

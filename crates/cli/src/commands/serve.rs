@@ -16,7 +16,7 @@ pub fn serve(context: &Context, args: &ServeArgs) -> Result<ExitCode, Failure> {
     let engine = context.engine()?;
     let config = ServeConfig { listen: args.listen.clone(), require_token: args.require_token };
     let json = context.global.json;
-    let open_to_all = engine.access(None, args.require_token)? == Access::Granted;
+    let open_to_all = matches!(engine.access(None, args.require_token)?, Access::Granted(_));
     dm_server::serve(engine, &config, &mut |url: &str| {
         let line =
             if json { format!("{}\n", serde_json::json!({ "url": url })) } else { format!("serving at {url}\n") };

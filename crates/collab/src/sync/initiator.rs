@@ -14,8 +14,8 @@ use crate::read::ReadError;
 pub struct Plan {
     /// The peer, by the name under which the store remembers what it holds.
     pub peer: String,
-    /// Which space.
-    pub space: Space,
+    /// Which spaces.
+    pub spaces: Vec<Space>,
     /// Which way.
     pub direction: Direction,
     /// Whether nothing is put: [`Outcome::sent`] then says what would be.
@@ -118,13 +118,18 @@ impl Initiator {
         (self.wanted.len(), self.to_send.len())
     }
 
+    /// The space that this version of the protocol exchanges.
+    fn space(&self) -> Space {
+        Space::PUBLIC
+    }
+
     /// Begins.
     ///
     /// # Errors
     /// The own store.
     pub fn begin(&mut self, read: &dyn ExchangeRead) -> Result<Step, SyncError> {
         self.state = State::Welcome;
-        let space = self.plan.space;
+        let space = self.space();
         Ok(Step::Send(Message::Hello {
             instance: read.own_channel(),
             space,
@@ -160,15 +165,15 @@ impl Initiator {
             self.lacked.extend(read.missing_contents()?);
         }
         match verdict {
-            Verdict::Same => self.outcome.known = read.unknown_ids(&self.plan.peer, self.plan.space)?,
+            Verdict::Same => self.outcome.known = read.unknown_ids(&self.plan.peer, self.space())?,
             Verdict::AsKnown if self.plan.direction.pushes() => {
-                let unknown = read.unknown_ids(&self.plan.peer, self.plan.space)?;
+                let unknown = read.unknown_ids(&self.plan.peer, self.space())?;
                 self.to_send.extend(read.ids_in_order(&unknown)?);
             }
             Verdict::AsKnown => {}
             Verdict::Differ => {
                 self.state = State::Difference;
-                let space = self.plan.space;
+                let space = self.space();
                 return Ok(Step::Send(Message::Have { space, ids: read.envelope_ids(space)? }));
             }
         }
@@ -181,7 +186,7 @@ impl Initiator {
         offered: Vec<EnvelopeId>,
         read: &dyn ExchangeRead,
     ) -> Result<Step, SyncError> {
-        let own: BTreeSet<EnvelopeId> = read.envelope_ids(self.plan.space)?.into_iter().collect();
+        let own: BTreeSet<EnvelopeId> = read.envelope_ids(self.space())?.into_iter().collect();
         let lacking: BTreeSet<EnvelopeId> = lacking.iter().copied().filter(|id| own.contains(id)).collect();
         self.outcome.known = own.difference(&lacking).copied().collect();
         if self.plan.direction.pushes() {
@@ -219,7 +224,7 @@ impl Initiator {
         let wanted: BTreeSet<EnvelopeId> = asked.iter().copied().collect();
         let nothing = |_: &DefHash| Ok(false);
         let accepts = |envelope: &Envelope| wanted.contains(&envelope.id());
-        let received = check_parcel(parcel, self.plan.space, &accepts, &nothing)?;
+        let received = check_parcel(parcel, self.space(), &accepts, &nothing)?;
         if received.envelopes.is_empty() {
             return Err(ProtocolError::Withheld(asked.len()).into());
         }
@@ -237,7 +242,7 @@ impl Initiator {
     ) -> Result<Step, SyncError> {
         let hashes: BTreeSet<DefHash> = asked.iter().map(|(_, hash)| *hash).collect();
         let awaits = |hash: &DefHash| Ok(hashes.contains(hash));
-        let received = check_parcel(parcel, self.plan.space, &|_| false, &awaits)?;
+        let received = check_parcel(parcel, self.space(), &|_| false, &awaits)?;
         let came: BTreeSet<DefHash> = received.definitions.iter().map(|(hash, _)| *hash).collect();
         if came.is_empty() {
             // The peer lacks it too: its revisions stay pending until someone has it.
@@ -311,14 +316,14 @@ impl Initiator {
     /// What is owed first; then envelopes, needs first. Empty only if there is nothing left.
     fn next_parcel(&mut self, read: &dyn ExchangeRead) -> Result<(Parcel, Vec<EnvelopeId>), ReadError> {
         while !self.owed.is_empty() {
-            let (parcel, taken) = Parcel::pack_content(read, self.plan.space, self.owed.make_contiguous())?;
+            let (parcel, taken) = Parcel::pack_content(read, self.space(), self.owed.make_contiguous())?;
             self.owed.drain(..taken);
             // A peer may claim to wait for content with a revision that does not name it.
             if parcel != Parcel::default() {
                 return Ok((parcel, Vec::new()));
             }
         }
-        let (parcel, taken) = Parcel::pack(read, self.plan.space, self.to_send.make_contiguous())?;
+        let (parcel, taken) = Parcel::pack(read, self.space(), self.to_send.make_contiguous())?;
         Ok((parcel, self.to_send.drain(..taken).collect()))
     }
 
@@ -367,7 +372,7 @@ impl Initiator {
             Body::Apply(apply) => Some(apply.channel) == peer,
             _ => false,
         };
-        let mut received = check_parcel(parcel, self.plan.space, &accepts, &|_| Ok(false))?;
+        let mut received = check_parcel(parcel, self.space(), &accepts, &|_| Ok(false))?;
         let mut new = Vec::new();
         for envelope in received.envelopes {
             if read.envelope(&envelope.id())?.is_none() {

@@ -9,8 +9,10 @@ use crate::read::{Need, ReadError};
 use crate::state::Fingerprint;
 
 /// Answers one question. A new one is made for each: between questions there is nothing to remember.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Responder {
+    /// The spaces that the asker may read and write to.
+    allowed: Vec<Space>,
     waiting: Option<Waiting>,
 }
 
@@ -21,16 +23,15 @@ enum Waiting {
     Put { received: Received, finish: bool },
 }
 
-/// The only space that is shared so far.
-fn shared(space: Space) -> Result<Space, ProtocolError> {
-    if space == Space::PUBLIC { Ok(space) } else { Err(ProtocolError::OtherSpace) }
-}
-
 impl Responder {
-    /// A responder that waits for a question.
+    /// A responder that waits for a question of someone who may read these spaces. Any other is answered as if it were not there.
     #[must_use]
-    pub fn new() -> Self {
-        Self::default()
+    pub fn new(allowed: Vec<Space>) -> Self {
+        Self { allowed, waiting: None }
+    }
+
+    fn shared(&self, space: Space) -> Result<Space, ProtocolError> {
+        if space == Space::PUBLIC && self.allowed.contains(&space) { Ok(space) } else { Err(ProtocolError::OtherSpace) }
     }
 
     /// Takes a question.
@@ -41,11 +42,11 @@ impl Responder {
         let answer = match message {
             Message::Hello { space, all, known, .. } => {
                 // An earlier exchange may have been cut before what it put was settled.
-                self.waiting = Some(Waiting::Hello { space: shared(space)?, all, known });
+                self.waiting = Some(Waiting::Hello { space: self.shared(space)?, all, known });
                 return Ok(Step::Settle);
             }
             Message::Have { space, ids } => {
-                let own = read.envelope_ids(shared(space)?)?;
+                let own = read.envelope_ids(self.shared(space)?)?;
                 let lacking = without(&ids, &own);
                 let offered = read.ids_in_order(&without(&own, &ids))?;
                 Message::Difference { lacking, offered }

@@ -245,7 +245,7 @@ fn who_answers_takes_questions_only_and_of_the_public_space() {
     let peer = Peer::new(1);
     for message in every_kind() {
         let kind = message.kind();
-        let step = Responder::new().handle(message, &peer.memory);
+        let step = Responder::new(vec![Space::PUBLIC]).handle(message, &peer.memory);
         if ["hello", "have", "get", "get-content", "put"].contains(&kind) {
             drop(step.unwrap());
         } else {
@@ -262,7 +262,7 @@ fn who_answers_takes_questions_only_and_of_the_public_space() {
         Message::Have { space, ids: Vec::new() },
         Message::Put { parcel: Parcel { envelopes: vec![hidden], definitions: Vec::new() }, finish: true },
     ] {
-        let error = Responder::new().handle(message, &peer.memory).unwrap_err();
+        let error = Responder::new(vec![Space::PUBLIC]).handle(message, &peer.memory).unwrap_err();
         assert!(matches!(error, SyncError::Protocol(ProtocolError::OtherSpace)), "{error}");
     }
 }
@@ -276,7 +276,7 @@ fn what_is_put_is_checked_and_content_comes_only_for_what_waits() {
         let parcel = Parcel { envelopes, definitions };
         Message::Put { parcel, finish: true }
     };
-    let take = |peer: &Peer, message| match Responder::new().handle(message, &peer.memory) {
+    let take = |peer: &Peer, message| match Responder::new(vec![Space::PUBLIC]).handle(message, &peer.memory) {
         Ok(Step::Store(received)) => Ok(received),
         Ok(other) => unreachable!("{other:?}"),
         Err(SyncError::Protocol(error)) => Err(error),
@@ -305,7 +305,7 @@ fn content_is_served_only_through_what_names_it_and_nothing_of_another_space() {
     peer.store(&world.all());
     let hidden = note(3, Space::from_bytes([1; 16]));
     peer.store(&Received { envelopes: vec![Arc::new(hidden.clone())], definitions: Vec::new() });
-    let ask = |message| match Responder::new().handle(message, &peer.memory).unwrap() {
+    let ask = |message| match Responder::new(vec![Space::PUBLIC]).handle(message, &peer.memory).unwrap() {
         Step::Send(Message::Parcel(parcel)) => (parcel.envelopes.len(), parcel.definitions.len()),
         other => unreachable!("{other:?}"),
     };
@@ -325,8 +325,8 @@ fn steps_out_of_turn_are_refused() {
     let unexpected = |step: Result<Step, SyncError>| {
         assert!(matches!(step, Err(SyncError::Protocol(ProtocolError::Unexpected { .. }))), "{step:?}");
     };
-    unexpected(Responder::new().stored(&peer.memory));
-    unexpected(Responder::new().settled(&[], &peer.memory));
+    unexpected(Responder::new(vec![Space::PUBLIC]).stored(&peer.memory));
+    unexpected(Responder::new(vec![Space::PUBLIC]).settled(&[], &peer.memory));
     let new = || Initiator::new(plan(Direction::Both));
     unexpected(new().stored(&peer.memory));
     unexpected(new().settled(&[], &peer.memory));

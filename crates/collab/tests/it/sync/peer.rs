@@ -103,7 +103,7 @@ impl Peer {
 
     /// Answers a question as the engine does.
     pub fn answer(&mut self, question: Message, line: &mut Line<'_>) -> Result<Message, Stop> {
-        let mut machine = Responder::new();
+        let mut machine = Responder::new(vec![Space::PUBLIC]);
         let mut step = machine.handle(question, &self.memory)?;
         loop {
             step = match step {
@@ -125,7 +125,7 @@ impl Peer {
 }
 
 pub fn plan(direction: Direction) -> Plan {
-    Plan { peer: PEER.to_owned(), space: Space::PUBLIC, direction, dry_run: false }
+    Plan { peer: PEER.to_owned(), spaces: vec![Space::PUBLIC], direction, dry_run: false }
 }
 
 /// One exchange, as the engine drives it.
