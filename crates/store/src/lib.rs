@@ -13,6 +13,7 @@
 mod append;
 mod command;
 mod content;
+mod dictionary;
 mod encoding;
 mod error;
 mod exchange;
@@ -34,6 +35,7 @@ mod verify;
 pub use append::Arrival;
 pub use command::{COMMANDS_KEPT, Command, CommandKind, CommandSummary, Image, NewCommand, Row, Side};
 pub use content::HashedDefinition;
+pub use dictionary::{DICTIONARY, DICTIONARY_ID};
 pub use error::StoreError;
 pub use history::{Carrier, Counts, HistoryEntry, LogEntry, PatchSummary, RevisionSummary};
 pub use journal::DraftHeader;
