@@ -23,6 +23,10 @@ const TOOLS: [Tool; 2] = [
     Tool { subcommand: "fuzz", package: "cargo-fuzz", version: "0.13.2" },
 ];
 
+/// Programs that the tests start, and that Debian packages bring under the same name: `strace` cuts commands at each of their steps, `git`
+/// is what histories are brought from and to.
+const PACKAGES: [&str; 2] = ["strace", "git"];
+
 /// How long each fuzz target runs.
 const FUZZ_SECONDS: u64 = 60;
 
@@ -30,7 +34,21 @@ fn has(workspace: &Workspace, subcommand: &str) -> bool {
     step::works(&mut workspace.cargo(&[subcommand, "--version"]))
 }
 
+/// Installs what is missing of [`PACKAGES`].
+fn install_packages() -> Result<()> {
+    let missing: Vec<&str> =
+        PACKAGES.into_iter().filter(|name| !step::works(Command::new(name).arg("--version"))).collect();
+    if missing.is_empty() {
+        println!("{} are there", PACKAGES.join(", "));
+        return Ok(());
+    }
+    println!("{} are being installed", missing.join(", "));
+    step::run(Command::new("apt-get").args(["update", "-qq"]))?;
+    step::run(Command::new("apt-get").args(["install", "-y", "-qq", "--no-install-recommends"]).args(missing))
+}
+
 fn install(workspace: &Workspace) -> Result<bool> {
+    install_packages()?;
     for tool in TOOLS {
         if has(workspace, tool.subcommand) {
             println!("{} is there", tool.package);

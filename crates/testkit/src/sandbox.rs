@@ -260,6 +260,27 @@ impl Machine {
         run(&mut command, input, typed.clone()).unwrap_or_else(|error| panic!("{typed}: {error}"))
     }
 
+    /// The command under another program, which gets `before` and then the program and its arguments.
+    pub(crate) fn command_under(&self, over: &str, before: &[&str], args: &[&str]) -> Command {
+        let mut command = Command::new(over);
+        command.args(before).arg(&self.shared.program).args(args);
+        self.seal(&mut command);
+        command
+    }
+
+    /// Runs the program under another one.
+    #[track_caller]
+    pub(crate) fn under(&self, over: &str, before: &[&str], args: &[&str]) -> Ran {
+        let typed = format!("{}$ {over} {} dm {}", self.name, before.join(" "), args.join(" "));
+        let mut command = self.command_under(over, before, args);
+        run(&mut command, "", typed.clone()).unwrap_or_else(|error| panic!("{typed}: {error}"))
+    }
+
+    /// Where a server of this machine writes its standard error.
+    pub(crate) fn server_log(&self) -> PathBuf {
+        self.shared.root.join("tmp").join(format!("{}-server.log", self.name))
+    }
+
     /// Starts the program as a server and waits until it has printed its first line. Its standard error goes to a file.
     ///
     /// # Panics
@@ -267,12 +288,11 @@ impl Machine {
     #[track_caller]
     pub fn serve(&self, args: &[&str]) -> Server {
         let typed = format!("{}$ dm {}", self.name, args.join(" "));
-        let log = self.shared.root.join("tmp").join(format!("{}-server.log", self.name));
-        Server::start(self.command(args), log).unwrap_or_else(|error| panic!("{typed}: {error}"))
+        Server::start(self.command(args), self.server_log()).unwrap_or_else(|error| panic!("{typed}: {error}"))
     }
 }
 
-fn copy_all(from: &Path, to: &Path) -> io::Result<()> {
+pub(crate) fn copy_all(from: &Path, to: &Path) -> io::Result<()> {
     fs::create_dir_all(to)?;
     for entry in fs::read_dir(from)? {
         let entry = entry?;
@@ -419,6 +439,15 @@ impl Server {
     /// Ends it at once, as a power cut would, and waits until it is gone.
     pub fn kill(mut self) {
         self.end();
+    }
+
+    /// Whether it has ended by itself, or something killed it.
+    ///
+    /// # Panics
+    /// If the system does not say.
+    #[must_use]
+    pub fn has_ended(&mut self) -> bool {
+        self.child.try_wait().unwrap_or_else(|error| panic!("the server's state: {error}")).is_some()
     }
 
     /// Asks it to end (SIGTERM) and waits until it has; its exit code, if it has one.

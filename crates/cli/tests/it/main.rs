@@ -8,9 +8,13 @@
 )]
 
 mod bad_input;
+#[cfg(target_os = "linux")]
+mod cut;
 mod docs;
 mod published;
 mod real_tree;
 mod serve;
 mod support;
 mod verbs;
+#[cfg(target_os = "linux")]
+mod writers;

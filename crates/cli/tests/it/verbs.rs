@@ -9,8 +9,8 @@ use serde_json::Value;
 use crate::support::{MATH, ada_with_math, everything, json, sandbox};
 
 /// A verb that answers, and arguments for it on the [`stage`].
-struct Case {
-    verb: &'static str,
+pub struct Case {
+    pub verb: &'static str,
     args: &'static [&'static str],
     /// What it needs besides the stage.
     needs: &'static [&'static [&'static str]],
@@ -51,7 +51,7 @@ const READING: [Case; 22] = [
 ];
 
 /// Verbs that write to the store, and can be seen to.
-const WRITING: [Case; 24] = [
+pub const WRITING: [Case; 24] = [
     case("import", &["src", "--intent", "Follow"]),
     case("session new", &["third"]),
     after("session switch", &["work"], &[&["session", "switch", "other"]]),
@@ -79,7 +79,7 @@ const WRITING: [Case; 24] = [
 ];
 
 /// Verbs that write what the store does not show, or nothing that could be seen here; each has a test of its own below.
-const WRITING_UNSEEN: [&str; 6] = ["init", "export", "patch export", "token create", "rebuild", "remote trust"];
+pub const WRITING_UNSEEN: [&str; 6] = ["init", "export", "patch export", "token create", "rebuild", "remote trust"];
 
 /// Verbs that answer nothing.
 const SILENT: [&str; 3] = ["demo", "serve", "completions"];
@@ -92,8 +92,17 @@ struct Stage {
     _server: (Server, Machine),
 }
 
-fn stage() -> Stage {
-    let machine = ada_with_math();
+/// An instance elsewhere, with a patch of its own; answers that as a patch file.
+pub fn home_with_a_patch(home: &Machine) -> String {
+    home.dm(&["init"]).succeeds();
+    home.write("away.dark", "module Home.Away\n\nval one = 1L\n");
+    home.dm(&["add", "away.dark", "--intent", "Far away"]).succeeds();
+    let away = json(&home.dm(&["patch", "ready", "--json"]))["id"].as_str().unwrap_or_default().to_owned();
+    home.dm(&["patch", "export", &away]).succeeds().stdout
+}
+
+/// A machine on the stage, with that patch file and a remote `home` at `url`.
+pub fn on_stage(machine: &Machine, away: &str, url: &str) -> Machine {
     machine.write("src/math.dark", MATH.replace("4L", "5L"));
     machine.write("new.dark", "module Ada.Math\n\nval six = 6L\n");
     let edit = |session: &str, text: &str, intent: &str| {
@@ -105,24 +114,37 @@ fn stage() -> Stage {
     edit("other", "Doubled.", "In one word");
     machine.dm(&["patch", "apply", "--session", "other"]).succeeds();
     machine.dm(&["session", "switch", "work"]).succeeds();
+    machine.write("away.patch", away);
+    machine.dm(&["remote", "add", "home", url]).succeeds();
+    machine.with_env("DM_SESSION", "work").with_env("EDITOR", "sed -i s/much/much,/")
+}
+
+fn stage() -> Stage {
     let home = sandbox().machine("home").with_env("DM_AUTHOR", "home");
-    home.dm(&["init"]).succeeds();
-    home.write("away.dark", "module Home.Away\n\nval one = 1L\n");
-    home.dm(&["add", "away.dark", "--intent", "Far away"]).succeeds();
-    let away = json(&home.dm(&["patch", "ready", "--json"]))["id"].as_str().unwrap_or_default().to_owned();
-    machine.write("away.patch", home.dm(&["patch", "export", &away]).succeeds().stdout);
+    let away = home_with_a_patch(&home);
     let server = home.serve(&["serve", "--listen", "127.0.0.1:0"]);
-    machine.dm(&["remote", "add", "home", &server.url()]).succeeds();
-    let machine = machine.with_env("DM_SESSION", "work").with_env("EDITOR", "sed -i s/much/much,/");
+    let machine = on_stage(&ada_with_math(), &away, &server.url());
     Stage { machine, _server: (server, home) }
 }
 
+/// The arguments of a case as they are typed.
+pub fn typed(machine: &Machine, case: &Case) -> Vec<String> {
+    let patches = json(&machine.dm(&["patch", "list", "--json"]));
+    let first = patches[0]["id"].as_str().unwrap_or_default();
+    let args = case.verb.split(' ').chain(case.args.iter().copied());
+    args.map(|arg| if arg == "[PATCH]" { first } else { arg }.to_owned()).collect()
+}
+
+/// Runs what a case needs before.
+pub fn ready_for(machine: &Machine, case: &Case) {
+    for need in case.needs {
+        machine.dm(need).succeeds();
+    }
+}
+
 fn run(machine: &Machine, case: &Case, more: &[&str]) -> Ran {
-    let focused = machine.dm(&["patch", "list", "--json"]);
-    let patches = json(&focused);
-    let first = patches[0]["id"].as_str().unwrap_or_default().to_owned();
-    let args = case.verb.split(' ').chain(case.args.iter().copied()).chain(more.iter().copied());
-    let args: Vec<&str> = args.map(|arg| if arg == "[PATCH]" { first.as_str() } else { arg }).collect();
+    let typed = typed(machine, case);
+    let args: Vec<&str> = typed.iter().map(String::as_str).chain(more.iter().copied()).collect();
     machine.dm(&args)
 }
 
@@ -130,9 +152,7 @@ fn run(machine: &Machine, case: &Case, more: &[&str]) -> Ran {
 fn prepare(stage: &Stage, case: &Case) -> Machine {
     let copy = stage.machine.beside(&case.verb.replace(' ', "-"));
     copy.copy_folder(stage.machine.folder(), ".");
-    for need in case.needs {
-        copy.dm(need).succeeds();
-    }
+    ready_for(&copy, case);
     copy
 }
 
