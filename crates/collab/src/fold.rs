@@ -18,6 +18,7 @@ use crate::read::{ProjectionRead, ReadError};
 use crate::register::restate;
 use crate::state::{EntityState, Fingerprint};
 
+pub use channel::has_given_way;
 pub(crate) use effect::{Effects, MemberChange};
 pub(crate) use revisions::{RevisionOps, Revisions};
 

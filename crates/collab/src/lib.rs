@@ -16,6 +16,7 @@ pub mod read;
 pub mod register;
 pub mod state;
 pub mod sync;
+pub mod trust;
 pub mod view;
 
 pub use conflict::{Conflict, ConflictId, ConflictKind, Subject, WayOut};

@@ -10,6 +10,7 @@ use crate::delta::Batch;
 use crate::fold::{Effects, MemberChange, Revisions};
 use crate::read::{ProjectionRead, ReadError};
 use crate::state::{Effect, Membership};
+use crate::trust;
 
 /// Where a patch is in its life (SEMANTICS R15).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -68,17 +69,22 @@ pub fn revision_body(read: &dyn ProjectionRead, revision: &RevisionId) -> Result
     }))
 }
 
-/// Whether the author took a revision back to draft.
+/// Whether the author took a revision back to draft, with the key that signed it or one that follows that.
 ///
 /// # Errors
 /// [`ReadError`].
 pub fn is_withdrawn(read: &dyn ProjectionRead, patch: &PatchId, revision: &RevisionId) -> Result<bool, ReadError> {
-    let author = read.envelope(revision)?.map(|envelope| envelope.header().author_key);
-    let facts = read.patch_facts(patch)?;
-    Ok(facts.iter().any(|fact| {
-        let same_author = Some(fact.header().author_key) == author;
-        matches!(fact.body(), Body::Withdraw(Withdraw { revision: of, .. }) if of == revision) && same_author
-    }))
+    let Some(envelope) = read.envelope(revision)? else { return Ok(false) };
+    let Body::Revision(body) = envelope.body() else { return Ok(false) };
+    let signer = envelope.header().author_key;
+    for fact in read.patch_facts(patch)? {
+        let by = fact.header().author_key;
+        let about = matches!(fact.body(), Body::Withdraw(Withdraw { revision: of, .. }) if of == revision);
+        if about && (by == signer || trust::follows(&body.author, &by, &signer, &read.key_facts(&body.author)?)) {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
 
 /// Whether this instance's verdict on a revision is no: of concurrent verdicts the stricter counts.

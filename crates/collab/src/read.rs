@@ -78,6 +78,8 @@ pub trait ProjectionRead {
     fn revisions(&self, patch: &PatchId) -> Result<Vec<RevisionId>, ReadError>;
     /// The counting facts about a patch or its revisions that change no channel (`Withdraw`, `Verdict`), ascending.
     fn patch_facts(&self, patch: &PatchId) -> Result<Vec<Arc<Envelope>>, ReadError>;
+    /// The counting facts about keys of an author of that name (`KeyChange`, `Vouch`), ascending.
+    fn key_facts(&self, author: &str) -> Result<Vec<Arc<Envelope>>, ReadError>;
     /// An entity in the own main, if it exists there.
     fn entity(&self, entity: &EntityId) -> Result<Option<EntityState>, ReadError>;
     /// The entities live at a location in the own main, ascending.

@@ -154,6 +154,12 @@ fn fact_words(tx: &ReadTx<'_>, id: &dm_model::EnvelopeId) -> Result<Option<Strin
         Body::Unapply(unapply) => Some(format!("takes {} out of main", patches(unapply.patches.len()))),
         Body::Withdraw(withdraw) => Some(format!("takes patch {} back to draft", withdraw.patch.short())),
         Body::Verdict(_) => Some("gives a verdict".to_owned()),
+        Body::KeyChange(change) => Some(match change.successor {
+            Some(next) => format!("gives {} the key {}", change.author, next.key.fingerprint()),
+            None => format!("revokes the key {} of {}", envelope.header().author_key.fingerprint(), change.author),
+        }),
+        Body::Vouch(vouch) => Some(format!("{} stands by {} envelopes", vouch.author, vouch.envelopes.len())),
+        Body::TakeOver(_) => Some("takes main over with another key".to_owned()),
         Body::Unknown { .. } => None,
     })
 }

@@ -26,6 +26,8 @@ pub enum Domain {
     Conflict = 7,
     /// An element of a set fingerprint.
     SetElement = 8,
+    /// What keys sign to name others, or to agree to follow them.
+    KeyChange = 9,
 }
 
 /// BLAKE3-256 over the domain, the version byte and the parts in order.

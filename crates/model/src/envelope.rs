@@ -6,9 +6,10 @@
 use std::fmt;
 
 use crate::codec::{self, DecodeError, Decoder, Domain, Encoder};
-use crate::id::EnvelopeId;
+use crate::id::{EnvelopeId, InstanceId};
 use crate::key::{AuthorKey, Keypair, Signature};
 use crate::revision::{Apply, Revision, Unapply, Verdict, Withdraw};
+use crate::succession::{KeyChange, Succession, TakeOver, Vouch};
 use crate::time::Timestamp;
 
 /// Version of the envelope format, part of every [`EnvelopeId`].
@@ -75,6 +76,12 @@ pub enum Body {
     Withdraw(Withdraw),
     /// A review's outcome.
     Verdict(Verdict),
+    /// An author's key is given up, for another one or for none.
+    KeyChange(KeyChange),
+    /// An author stands by envelopes that other keys signed.
+    Vouch(Vouch),
+    /// A later key of an instance takes over its main; only ever under a [`Succession`].
+    TakeOver(TakeOver),
     /// A body of a later version: kept and forwarded, without effect.
     Unknown {
         /// Its kind.
@@ -108,7 +115,16 @@ pub enum EnvelopeError {
         /// The envelope.
         id: EnvelopeId,
     },
+    /// A key names itself as the next one, or the next one did not agree; or an instance's keys do not follow each other.
+    #[error("envelope {id} names a key that does not follow")]
+    BadKeyChange {
+        /// The envelope.
+        id: EnvelopeId,
+    },
 }
+
+/// The kind of a main's fact that a later key of its instance signed: the fact itself lies within.
+const SUCCEEDED: u64 = 8;
 
 /// A signed event: exact bytes, their hash, and what they say.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -117,6 +133,8 @@ pub struct Envelope {
     bytes: Vec<u8>,
     signature: Signature,
     header: Header,
+    /// The keys of the instance, where a later one than the first signed a fact of its main.
+    succession: Option<Succession>,
     body: Body,
 }
 
@@ -130,6 +148,9 @@ impl Body {
             Self::Unapply(_) => 3,
             Self::Withdraw(_) => 4,
             Self::Verdict(_) => 5,
+            Self::KeyChange(_) => 6,
+            Self::Vouch(_) => 7,
+            Self::TakeOver(_) => 0,
             Self::Unknown { kind, .. } => *kind,
         }
     }
@@ -142,6 +163,9 @@ impl Body {
             Self::Unapply(unapply) => unapply.encode(&mut to),
             Self::Withdraw(withdraw) => withdraw.encode(&mut to),
             Self::Verdict(verdict) => verdict.encode(&mut to),
+            Self::KeyChange(change) => change.encode(&mut to),
+            Self::Vouch(vouch) => vouch.encode(&mut to),
+            Self::TakeOver(takes) => takes.encode(&mut to),
             Self::Unknown { bytes, .. } => to.raw(bytes),
         }
         to.finish()
@@ -155,6 +179,8 @@ impl Body {
             3 => Self::Unapply(Unapply::decode(&mut from)?),
             4 => Self::Withdraw(Withdraw::decode(&mut from)?),
             5 => Self::Verdict(Verdict::decode(&mut from)?),
+            6 => Self::KeyChange(KeyChange::decode(&mut from)?),
+            7 => Self::Vouch(Vouch::decode(&mut from)?),
             _ => {
                 return Ok(Self::Unknown { kind, bytes: bytes.to_vec() });
             }
@@ -162,24 +188,88 @@ impl Body {
         from.finish()?;
         Ok(body)
     }
+
+    /// The channel that this is a fact of.
+    #[must_use]
+    pub fn channel(&self) -> Option<InstanceId> {
+        match self {
+            Self::Apply(apply) => Some(apply.channel),
+            Self::Unapply(unapply) => Some(unapply.channel),
+            Self::TakeOver(takes) => Some(takes.channel),
+            _ => None,
+        }
+    }
+
+    fn encode_succeeded(&self, succession: &Succession) -> Vec<u8> {
+        let mut to = Encoder::new();
+        succession.encode(&mut to);
+        to.uint(self.kind());
+        to.bytes(&self.encode());
+        to.finish()
+    }
+
+    fn decode_succeeded(bytes: &[u8]) -> Result<(Succession, Self), DecodeError> {
+        let mut from = Decoder::new(bytes);
+        let succession = Succession::decode(&mut from)?;
+        let kind = from.uint("kind of the fact")?;
+        let fact = from.bytes(ENVELOPE_BYTES_MAX, "fact")?;
+        if succession.changes() == 0 {
+            return Err(from.not_canonical("a succession of one key"));
+        }
+        let body = match kind {
+            0 => {
+                let mut within = Decoder::new(fact);
+                let takes = TakeOver::decode(&mut within)?;
+                within.finish()?;
+                Self::TakeOver(takes)
+            }
+            2 | 3 => Self::decode(kind, fact)?,
+            other => return Err(from.unknown("kind of the fact", other)),
+        };
+        from.finish()?;
+        Ok((succession, body))
+    }
 }
 
 impl Envelope {
     /// Seals a body: encodes, hashes and signs it.
     #[must_use]
     pub fn seal(space: Space, keys: &Keypair, authored_at: Timestamp, body: Body) -> Self {
-        let header = Header { space, author_key: keys.public(), authored_at, body_kind: body.kind() };
+        Self::seal_with(space, keys, authored_at, None, body)
+    }
+
+    /// Seals a fact of a main with a later key of its instance, which these keys lead to.
+    #[must_use]
+    pub fn seal_succeeded(
+        space: Space,
+        keys: &Keypair,
+        authored_at: Timestamp,
+        succession: Succession,
+        body: Body,
+    ) -> Self {
+        Self::seal_with(space, keys, authored_at, Some(succession).filter(|keys| keys.changes() > 0), body)
+    }
+
+    fn seal_with(
+        space: Space,
+        keys: &Keypair,
+        authored_at: Timestamp,
+        succession: Option<Succession>,
+        body: Body,
+    ) -> Self {
+        let body_kind = if succession.is_some() { SUCCEEDED } else { body.kind() };
+        let header = Header { space, author_key: keys.public(), authored_at, body_kind };
         let mut to = Encoder::new();
         to.byte(ENVELOPE_FORMAT);
         to.uint(header.body_kind);
         to.raw(space.as_bytes());
         to.raw(header.author_key.as_bytes());
         to.time(authored_at);
-        to.bytes(&body.encode());
+        to.bytes(&succession.as_ref().map_or_else(|| body.encode(), |keys| body.encode_succeeded(keys)));
         let bytes = to.finish();
         let id = Self::id_of(&bytes);
         let signature = keys.sign(&id);
-        Self { id, bytes, signature, header, body }
+        Self { id, bytes, signature, header, succession, body }
     }
 
     /// Opens bytes from a peer or a file: decodes them and checks hash, signature and bounds.
@@ -191,15 +281,7 @@ impl Envelope {
         if !envelope.header.author_key.verifies(&envelope.id, &signature) {
             return Err(EnvelopeError::BadSignature { id: envelope.id });
         }
-        let holder = envelope.header.author_key.instance();
-        let foreign = match &envelope.body {
-            Body::Apply(apply) => apply.channel != holder,
-            Body::Unapply(unapply) => unapply.channel != holder,
-            _ => false,
-        };
-        if foreign {
-            return Err(EnvelopeError::ForeignChannel { id: envelope.id });
-        }
+        envelope.check_keys()?;
         Ok(envelope)
     }
 
@@ -212,8 +294,27 @@ impl Envelope {
             return Err(EnvelopeError::TooLarge { found: bytes.len() });
         }
         let id = Self::id_of(&bytes);
-        let (header, body) = decode_parts(&bytes)?;
-        Ok(Self { id, bytes, signature, header, body })
+        let (header, succession, body) = decode_parts(&bytes)?;
+        Ok(Self { id, bytes, signature, header, succession, body })
+    }
+
+    /// That its key may say this: a main is written by its holder only, and keys follow those that named them.
+    fn check_keys(&self) -> Result<(), EnvelopeError> {
+        let signer = &self.header.author_key;
+        if let Some(keys) = &self.succession
+            && (keys.last() != signer || !keys.is_proved())
+        {
+            return Err(EnvelopeError::BadKeyChange { id: self.id });
+        }
+        if let Some(channel) = self.body.channel()
+            && channel != self.succession.as_ref().map_or_else(|| signer.instance(), Succession::instance)
+        {
+            return Err(EnvelopeError::ForeignChannel { id: self.id });
+        }
+        match &self.body {
+            Body::KeyChange(change) if !change.is_proved(signer) => Err(EnvelopeError::BadKeyChange { id: self.id }),
+            _ => Ok(()),
+        }
     }
 
     /// The hash of canonical bytes, which are not checked.
@@ -246,7 +347,14 @@ impl Envelope {
         &self.header
     }
 
-    /// What it says.
+    /// The keys of the instance, the first one first, that lead to the one which signed this fact of its main; none if that was
+    /// the first.
+    #[must_use]
+    pub fn succession(&self) -> Option<&Succession> {
+        self.succession.as_ref()
+    }
+
+    /// What it says; of a fact under a [`Succession`], the fact itself.
     #[must_use]
     pub fn body(&self) -> &Body {
         &self.body
@@ -265,7 +373,9 @@ impl Envelope {
             Body::Verdict(verdict) => {
                 verdict.supersedes.iter().copied().chain(std::iter::once(verdict.revision)).collect()
             }
-            Body::Unknown { .. } => Vec::new(),
+            Body::TakeOver(takes) => takes.onto.clone(),
+            // What they name may be of any space, or never have come here: what they say of it holds by itself.
+            Body::KeyChange(_) | Body::Vouch(_) | Body::Unknown { .. } => Vec::new(),
         };
         needs.sort_unstable();
         needs.dedup();
@@ -273,7 +383,7 @@ impl Envelope {
     }
 }
 
-fn decode_parts(bytes: &[u8]) -> Result<(Header, Body), DecodeError> {
+fn decode_parts(bytes: &[u8]) -> Result<(Header, Option<Succession>, Body), DecodeError> {
     let mut from = Decoder::new(bytes);
     let format = from.byte("envelope format")?;
     if format != ENVELOPE_FORMAT {
@@ -285,6 +395,11 @@ fn decode_parts(bytes: &[u8]) -> Result<(Header, Body), DecodeError> {
     let authored_at = from.time("authored-at")?;
     let body = from.bytes(ENVELOPE_BYTES_MAX, "body")?;
     from.finish()?;
-    let body = Body::decode(body_kind, body)?;
-    Ok((Header { space, author_key, authored_at, body_kind }, body))
+    let (succession, body) = if body_kind == SUCCEEDED {
+        let (succession, body) = Body::decode_succeeded(body)?;
+        (Some(succession), body)
+    } else {
+        (None, Body::decode(body_kind, body)?)
+    };
+    Ok((Header { space, author_key, authored_at, body_kind }, succession, body))
 }

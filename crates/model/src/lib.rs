@@ -18,6 +18,7 @@ pub mod location;
 pub mod op;
 pub mod revision;
 pub mod session;
+pub mod succession;
 pub mod time;
 
 pub use codec::{DecodeError, Decoder, Encoder};
@@ -30,4 +31,5 @@ pub use location::{Location, LocationError};
 pub use op::{Action, Deprecation, Op, Register, Value, Visibility};
 pub use revision::{Apply, Revision, Unapply, Verdict, VerdictKind, Withdraw};
 pub use session::{Session, SessionState};
+pub use succession::{KeyChange, Succession, Successor, TakeOver, Vouch};
 pub use time::Timestamp;

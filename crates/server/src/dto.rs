@@ -32,6 +32,9 @@ struct View {
     intent: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     channel: Option<String>,
+    /// The key that takes the place of the one which signed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    next_key: Option<String>,
     patches: Vec<String>,
     ops: Vec<OpView>,
 }
@@ -116,6 +119,7 @@ fn view(envelope: &Envelope) -> View {
         author: None,
         intent: None,
         channel: None,
+        next_key: None,
         patches: Vec::new(),
         ops: Vec::new(),
     };
@@ -144,6 +148,19 @@ fn view(envelope: &Envelope) -> View {
         Body::Verdict(verdict) => {
             view.kind = "verdict";
             view.author = Some(verdict.author.clone());
+        }
+        Body::KeyChange(change) => {
+            view.kind = "key-change";
+            view.author = Some(change.author.clone());
+            view.next_key = change.successor.map(|next| next.key.to_string());
+        }
+        Body::Vouch(vouch) => {
+            view.kind = "vouch";
+            view.author = Some(vouch.author.clone());
+        }
+        Body::TakeOver(takes) => {
+            view.kind = "take-over";
+            view.channel = Some(takes.channel.to_string());
         }
         Body::Unknown { .. } => {}
     }

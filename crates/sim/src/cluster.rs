@@ -202,6 +202,8 @@ impl SimCluster {
             | Step::Apply { who, .. }
             | Step::Unapply { who, .. }
             | Step::Fork { who, .. }
+            | Step::Rotate { who }
+            | Step::Stolen { who, .. }
             | Step::Misname { who, .. }
             | Step::Verdict { who, .. }
             | Step::Withdraw { who, .. }

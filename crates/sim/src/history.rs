@@ -98,6 +98,11 @@ pub enum Step {
     Unapply { who: u8, patch: u8 },
     /// A copy of a person's store writes a fact onto one of the earlier ones.
     Fork { who: u8, onto: u8, patch: u8, then: Then },
+    /// A person's instance gets another key, which takes the main over.
+    Rotate { who: u8 },
+    /// A thief of one of a person's keys writes a fact onto one of the earlier ones, or lets the key name one of the thief's own and
+    /// writes with that.
+    Stolen { who: u8, key: u8, usurps: bool, onto: u8, patch: u8, then: Then },
     /// A faulty program applies a revision of one patch under the name of another.
     Misname { who: u8, patch: u8, name: u8 },
     /// A person judges a patch.
@@ -271,6 +276,10 @@ fn facts() -> impl Strategy<Value = Step> {
         4 => one.clone().prop_map(|(who, patch)| Step::Unapply { who, patch }),
         1 => (one.clone(), any::<u8>(), then())
             .prop_map(|((who, patch), onto, then)| Step::Fork { who, onto, patch, then }),
+        1 => who().prop_map(|who| Step::Rotate { who }),
+        1 => (one.clone(), any::<u8>(), prop::bool::weighted(0.3), any::<u8>(), then()).prop_map(
+            |((who, patch), key, usurps, onto, then)| Step::Stolen { who, key, usurps, onto, patch, then }
+        ),
         1 => (one.clone(), any::<u8>()).prop_map(|((who, patch), name)| Step::Misname { who, patch, name }),
         1 => (one.clone(), any::<bool>(), any::<bool>())
             .prop_map(|((who, patch), reject, over)| Step::Verdict { who, patch, reject, over }),

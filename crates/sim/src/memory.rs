@@ -106,7 +106,12 @@ impl Memory {
         }
         self.pending.extend(delta.pending.clone());
         self.leaves.extend(delta.leaves.clone());
-        self.membership.extend(delta.membership.clone());
+        for (place, membership) in &delta.membership {
+            match membership {
+                Membership::Out { touched: false } => self.membership.remove(place),
+                membership => self.membership.insert(*place, membership.clone()),
+            };
+        }
         for (revision, effect) in &delta.effects {
             match effect {
                 Effect::NotApplied => self.effects.remove(revision),
@@ -182,11 +187,7 @@ impl ProjectionRead for Memory {
         Ok(self.leaves.get(channel).cloned().unwrap_or_default())
     }
     fn facts(&self, channel: &InstanceId) -> Result<Vec<Arc<Envelope>>, ReadError> {
-        let of_channel = |envelope: &&Arc<Envelope>| match envelope.body() {
-            Body::Apply(apply) => apply.channel == *channel,
-            Body::Unapply(unapply) => unapply.channel == *channel,
-            _ => false,
-        };
+        let of_channel = |envelope: &&Arc<Envelope>| envelope.body().channel() == Some(*channel);
         Ok(self.counted.iter().map(|id| &self.envelopes[id]).filter(of_channel).cloned().collect())
     }
     fn channels(&self) -> Result<Vec<InstanceId>, ReadError> {
@@ -208,6 +209,14 @@ impl ProjectionRead for Memory {
         let about = |envelope: &&Arc<Envelope>| match envelope.body() {
             Body::Withdraw(withdraw) => withdraw.patch == *patch,
             Body::Verdict(verdict) => revisions.contains(&verdict.revision),
+            _ => false,
+        };
+        Ok(self.counted.iter().map(|id| &self.envelopes[id]).filter(about).cloned().collect())
+    }
+    fn key_facts(&self, author: &str) -> Result<Vec<Arc<Envelope>>, ReadError> {
+        let about = |envelope: &&Arc<Envelope>| match envelope.body() {
+            Body::KeyChange(change) => change.author == author,
+            Body::Vouch(vouch) => vouch.author == author,
             _ => false,
         };
         Ok(self.counted.iter().map(|id| &self.envelopes[id]).filter(about).cloned().collect())

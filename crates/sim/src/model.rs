@@ -14,7 +14,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use dm_collab::{Batch, Effect, EntityState, Fingerprint, Membership, Need};
-use dm_model::{Body, DefHash, EntityId, Envelope, EnvelopeId, InstanceId, Op, OpId, PatchId, Revision, RevisionId};
+use dm_model::{
+    AuthorKey, Body, DefHash, EntityId, Envelope, EnvelopeId, InstanceId, Op, OpId, PatchId, Revision, RevisionId,
+};
 
 pub use conflicts::Meaning;
 pub use drafts::drafted;
@@ -95,14 +97,21 @@ impl Held {
 
     /// The channel that it is a fact of, the facts it stands on, and what it says of patches.
     fn fact(&self) -> Option<Fact<'_>> {
+        let keys = match self.envelope.succession() {
+            Some(keys) => keys.keys().collect(),
+            None => vec![self.envelope.header().author_key],
+        };
         match self.envelope.body() {
             Body::Apply(apply) => {
                 let writes = apply.patches.iter().map(|(patch, revision)| (*patch, Some(*revision))).collect();
-                Some(Fact { id: self.id(), channel: apply.channel, onto: &apply.onto, writes })
+                Some(Fact { id: self.id(), channel: apply.channel, keys, onto: &apply.onto, writes })
             }
             Body::Unapply(unapply) => {
                 let writes = unapply.patches.iter().map(|patch| (*patch, None)).collect();
-                Some(Fact { id: self.id(), channel: unapply.channel, onto: &unapply.onto, writes })
+                Some(Fact { id: self.id(), channel: unapply.channel, keys, onto: &unapply.onto, writes })
+            }
+            Body::TakeOver(takes) => {
+                Some(Fact { id: self.id(), channel: takes.channel, keys, onto: &takes.onto, writes: BTreeMap::new() })
             }
             _ => None,
         }
@@ -112,6 +121,8 @@ impl Held {
 struct Fact<'h> {
     id: EnvelopeId,
     channel: InstanceId,
+    /// The keys of the instance up to the one that signed it.
+    keys: Vec<AuthorKey>,
     onto: &'h [EnvelopeId],
     writes: BTreeMap<PatchId, Option<RevisionId>>,
 }
@@ -197,9 +208,10 @@ fn channels(holdings: &Holdings, counting: &BTreeSet<EnvelopeId>) -> Channels {
     }
     let (mut leaves, mut membership) = (BTreeMap::new(), BTreeMap::new());
     for (channel, facts) in by_channel {
-        let is_named = |fact: &Fact<'_>| facts.iter().any(|other| other.onto.contains(&fact.id));
-        let last: BTreeSet<EnvelopeId> = facts.iter().filter(|fact| !is_named(fact)).map(|fact| fact.id).collect();
-        let patches: BTreeSet<PatchId> = facts.iter().flat_map(|fact| fact.writes.keys().copied()).collect();
+        let valid: Vec<&Fact<'_>> = facts.iter().filter(|fact| !is_void(&facts, fact)).collect();
+        let is_past = |fact: &Fact<'_>| valid.iter().any(|other| past_of_fact(&facts, other.id).contains(&fact.id));
+        let last: BTreeSet<EnvelopeId> = valid.iter().filter(|fact| !is_past(fact)).map(|fact| fact.id).collect();
+        let patches: BTreeSet<PatchId> = valid.iter().flat_map(|fact| fact.writes.keys().copied()).collect();
         for patch in patches {
             let values: BTreeSet<_> = last.iter().flat_map(|leaf| values_at(&facts, *leaf, patch)).collect();
             let values: Vec<Option<RevisionId>> = values.into_iter().collect();
@@ -215,13 +227,20 @@ fn channels(holdings: &Holdings, counting: &BTreeSet<EnvelopeId>) -> Channels {
     (leaves, membership)
 }
 
+/// Whether a fact counts for nothing: facts by a later key count, and none of them has it in its past.
+fn is_void(facts: &[Fact<'_>], fact: &Fact<'_>) -> bool {
+    let is_later = |other: &&Fact<'_>| other.keys.len() > fact.keys.len() && other.keys.starts_with(&fact.keys);
+    let later: Vec<&Fact<'_>> = facts.iter().filter(is_later).filter(|other| !is_void(facts, other)).collect();
+    !later.is_empty() && later.iter().all(|other| !past_of_fact(facts, other.id).contains(&fact.id))
+}
+
 /// The values of a patch at a leaf of its channel's facts.
 fn values_at(facts: &[Fact<'_>], leaf: EnvelopeId, patch: PatchId) -> BTreeSet<Option<RevisionId>> {
     let mut here = past_of_fact(facts, leaf);
     here.insert(leaf);
     let writes: Vec<(EnvelopeId, Option<RevisionId>)> = facts
         .iter()
-        .filter(|fact| here.contains(&fact.id))
+        .filter(|fact| here.contains(&fact.id) && !is_void(facts, fact))
         .filter_map(|fact| fact.writes.get(&patch).map(|value| (fact.id, *value)))
         .collect();
     if writes.is_empty() {

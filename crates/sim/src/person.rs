@@ -6,7 +6,8 @@ use dm_collab::draft::{self, Stack};
 use dm_collab::{Batch, ContentHead, Head, Layer, ProjectionRead as _, SessionLayers, View};
 use dm_model::{
     Action, Body, DefHash, Definition, Deprecation, EntityId, Envelope, InstanceId, Keypair, Kind, Location, Op, OpId,
-    PatchId, Reference, ReferenceForm, Register, RevisionId, Space, Target, Timestamp, Value, Visibility, entity_id,
+    PatchId, Reference, ReferenceForm, Register, RevisionId, Space, Succession, Target, Timestamp, Value, Visibility,
+    entity_id,
 };
 
 use crate::agreement::{self, Disagreement};
@@ -117,9 +118,18 @@ impl Session {
     }
 }
 
+/// What is sealed as everyone gets it: opened, hence checked.
+pub(crate) fn opened(sealed: &Envelope) -> Arc<Envelope> {
+    Arc::new(Envelope::open(sealed.bytes().to_vec(), *sealed.signature()).unwrap())
+}
+
 /// One person with an instance.
 pub struct Person {
-    keys: Keypair,
+    number: u8,
+    /// The instance's keys, the first one first; what a person writes besides facts of the main is signed with the first.
+    keys: Vec<Keypair>,
+    /// For each key, those that lead to it.
+    successions: Vec<Succession>,
     /// What the instance holds, and its projection.
     pub memory: Memory,
     /// The same for the model.
@@ -138,7 +148,17 @@ impl Person {
         let keys = Keypair::from_secret(&[number + 1; 32]);
         let memory = Memory::new(keys.public().instance());
         let sessions = [Session::new(), Session::new()];
-        Self { keys, opened: memory.clone(), memory, holdings: Holdings::default(), sessions, watch }
+        let (successions, keys) = (vec![Succession::of(keys.public())], vec![keys]);
+        Self {
+            number,
+            keys,
+            successions,
+            opened: memory.clone(),
+            memory,
+            holdings: Holdings::default(),
+            sessions,
+            watch,
+        }
     }
 
     /// The name of the main.
@@ -147,11 +167,65 @@ impl Person {
         self.memory.own_channel()
     }
 
-    /// Seals an envelope; whoever opens it checks it.
+    /// Seals an envelope, facts of the main with the instance's present key; whoever opens it checks it.
     #[must_use]
     pub fn seal(&self, at: Timestamp, body: Body) -> Arc<Envelope> {
-        let sealed = Envelope::seal(Space::PUBLIC, &self.keys, at, body);
-        Arc::new(Envelope::open(sealed.bytes().to_vec(), *sealed.signature()).unwrap())
+        let present = if body.channel().is_some() { self.keys.len() - 1 } else { 0 };
+        self.seal_with(present, at, body)
+    }
+
+    /// Seals a fact of the main with one of the instance's keys, former ones too.
+    #[must_use]
+    pub fn seal_with(&self, key: usize, at: Timestamp, body: Body) -> Arc<Envelope> {
+        opened(&Envelope::seal_succeeded(Space::PUBLIC, &self.keys[key], at, self.successions[key].clone(), body))
+    }
+
+    /// Seals something as an envelope was sealed that this person or a thief of their keys wrote.
+    #[must_use]
+    pub fn seal_like(&self, like: &Envelope, at: Timestamp, body: Body) -> Arc<Envelope> {
+        let Some(succession) = like.succession() else { return self.seal_with(0, at, body) };
+        let thieves = (0..self.keys.len()).filter_map(|key| self.usurper(key));
+        let known =
+            self.successions.iter().cloned().zip(self.keys.iter().map(|key| Keypair::from_secret(&key.secret())));
+        let (_, signer) = known.chain(thieves).find(|(known, _)| known == succession).unwrap();
+        opened(&Envelope::seal_succeeded(Space::PUBLIC, &signer, at, succession.clone(), body))
+    }
+
+    /// How many keys the instance had.
+    #[must_use]
+    pub fn keys(&self) -> usize {
+        self.keys.len()
+    }
+
+    /// Whether a thief's key writes in the main now, and not the instance's own.
+    #[must_use]
+    pub fn has_given_way(&self) -> bool {
+        let keys = self.successions.last().unwrap();
+        dm_collab::fold::has_given_way(&self.memory, &self.main(), keys).unwrap()
+    }
+
+    /// Gives the instance another key; false if it has had as many as there may be.
+    pub fn rotate(&mut self) -> bool {
+        let next = self.key_numbered(self.keys.len());
+        let longer = self.successions.last().and_then(|keys| keys.then(self.keys.last()?, next.public()));
+        let Some(longer) = longer else { return false };
+        self.keys.push(next);
+        self.successions.push(longer);
+        true
+    }
+
+    /// A thief of a key lets it name a key of the thief's own.
+    #[must_use]
+    pub fn usurper(&self, key: usize) -> Option<(Succession, Keypair)> {
+        let own = self.key_numbered(100 + key);
+        let longer = self.successions.get(key)?.then(self.keys.get(key)?, own.public())?;
+        Some((longer, own))
+    }
+
+    fn key_numbered(&self, place: usize) -> Keypair {
+        let mut secret = [self.number + 1; 32];
+        secret[1] = u8::try_from(place).unwrap_or(u8::MAX).wrapping_add(50);
+        Keypair::from_secret(&secret)
     }
 
     /// Receives what arrives at once.

@@ -7,14 +7,14 @@ use dm_collab::exchange::{self, Candidates};
 use dm_collab::patch::{apply_fact, apply_group, unapply_fact};
 use dm_collab::{Batch, Conflict, ConflictKind, Overlay, Presence, ProjectionRead as _, Subject, View};
 use dm_model::{
-    Action, Apply, Body, Envelope, EnvelopeId, Location, Op, PatchId, Register, Revision, RevisionId, Timestamp,
-    Unapply, Value, Verdict, VerdictKind, Withdraw, entity_id,
+    Action, Apply, Body, Envelope, EnvelopeId, Location, Op, PatchId, Register, Revision, RevisionId, Space, TakeOver,
+    Timestamp, Unapply, Value, Verdict, VerdictKind, Withdraw, entity_id,
 };
 
 use crate::agreement::{Disagreement, anyone};
 use crate::history::{Base, Edit, Share, Step, Then};
 use crate::memory::Memory;
-use crate::person::{Person, Wanted, Watch, content, content_head, place};
+use crate::person::{Person, Wanted, Watch, content, content_head, opened, place};
 
 /// Exchanges and pulls until nothing moves take fewer rounds than this: every round applies a patch, somewhere.
 const ROUNDS_MAX: usize = 200;
@@ -99,6 +99,10 @@ impl World {
             Step::Apply { who, patch, revision, group } => self.apply(self.who(*who), *patch, *revision, *group),
             Step::Unapply { who, patch } => self.unapply(self.who(*who), *patch),
             Step::Fork { who, onto, patch, then } => self.fork(self.who(*who), *onto, *patch, *then),
+            Step::Rotate { who } => self.rotate(self.who(*who)),
+            Step::Stolen { who, key, usurps, onto, patch, then } => {
+                self.stolen(self.who(*who), *key, *usurps, *onto, *patch, *then)
+            }
             Step::Misname { who, patch, name } => self.misname(self.who(*who), *patch, *name),
             Step::Verdict { who, patch, reject, over } => self.judge(self.who(*who), *patch, *reject, *over),
             Step::Withdraw { who, patch } => self.withdraw(self.who(*who), *patch),
@@ -133,6 +137,11 @@ impl World {
     pub fn seal(&mut self, who: usize, body: Body) -> Result<EnvelopeId, Disagreement> {
         let now = self.now(who);
         let envelope = self.people[who].seal(now, body);
+        self.take(who, envelope)
+    }
+
+    /// A person takes in an envelope of their own.
+    fn take(&mut self, who: usize, envelope: Arc<Envelope>) -> Result<EnvelopeId, Disagreement> {
         let id = envelope.id();
         let content = contents_of(&envelope).collect();
         if self.log.envelopes.iter().all(|known| known.id() != id) {
@@ -179,6 +188,7 @@ impl World {
         if members.is_empty() {
             return Ok(None);
         }
+        self.hold_main(who)?;
         let fact = apply_fact(&self.people[who].memory, members, String::new()).unwrap();
         self.seal(who, Body::Apply(fact)).map(Some)
     }
@@ -280,25 +290,66 @@ impl World {
 
     fn unapply(&mut self, who: usize, patch: u8) -> Result<(), Disagreement> {
         let Some(patch) = pick(&self.patches, patch).map(|written| written.patch) else { return Ok(()) };
+        self.hold_main(who)?;
         let fact = unapply_fact(&self.people[who].memory, &[patch]).unwrap();
         self.seal(who, Body::Unapply(fact)).map(drop)
     }
 
+    /// Takes the main back if a thief's key writes there, so that what comes next counts.
+    fn hold_main(&mut self, who: usize) -> Result<(), Disagreement> {
+        if self.people[who].has_given_way() { self.rotate(who) } else { Ok(()) }
+    }
+
     fn fork(&mut self, who: usize, onto: u8, patch: u8, then: Then) -> Result<(), Disagreement> {
+        let Some(body) = self.forking(who, onto, patch, then) else { return Ok(()) };
+        self.seal(who, body).map(drop)
+    }
+
+    /// A fact of a person's main onto one of the earlier ones.
+    fn forking(&self, who: usize, onto: u8, patch: u8, then: Then) -> Option<Body> {
         let channel = self.people[who].main();
         let facts = self.people[who].memory.facts(&channel).unwrap();
         // By the order of writing: ids know nothing of it.
         let facts: Vec<EnvelopeId> = facts.iter().map(|fact| fact.id()).collect();
         let written = self.log.envelopes.iter().map(|envelope| envelope.id()).filter(|id| facts.contains(id));
         let onto = pick(&written.collect::<Vec<_>>(), onto).copied().into_iter().collect();
-        let Some((patch, revision)) = self.revision(who, patch, 0) else { return Ok(()) };
-        let body = match then {
+        let (patch, revision) = self.revision(who, patch, 0)?;
+        Some(match then {
             Then::Apply => {
                 Body::Apply(Apply { channel, onto, patches: vec![(patch, revision)], forced: String::new() })
             }
             Then::Leave => Body::Unapply(Unapply { channel, onto, patches: vec![patch] }),
+        })
+    }
+
+    fn rotate(&mut self, who: usize) -> Result<(), Disagreement> {
+        if !self.people[who].rotate() {
+            return Ok(());
+        }
+        let channel = self.people[who].main();
+        let onto = self.people[who].memory.leaves(&channel).unwrap();
+        self.seal(who, Body::TakeOver(TakeOver { channel, onto })).map(drop)
+    }
+
+    fn stolen(
+        &mut self,
+        who: usize,
+        key: u8,
+        usurps: bool,
+        onto: u8,
+        patch: u8,
+        then: Then,
+    ) -> Result<(), Disagreement> {
+        let key = usize::from(key) % self.people[who].keys();
+        let Some(body) = self.forking(who, onto, patch, then) else { return Ok(()) };
+        let now = self.now(who);
+        let envelope = if usurps {
+            let Some((succession, keys)) = self.people[who].usurper(key) else { return Ok(()) };
+            opened(&Envelope::seal_succeeded(Space::PUBLIC, &keys, now, succession, body))
+        } else {
+            self.people[who].seal_with(key, now, body)
         };
-        self.seal(who, body).map(drop)
+        self.take(who, envelope).map(drop)
     }
 
     fn misname(&mut self, who: usize, patch: u8, name: u8) -> Result<(), Disagreement> {
@@ -372,7 +423,8 @@ impl World {
             Subject::Patch { patch, values } => match pick(values, way).copied().flatten() {
                 Some(revision) => self.put_in(who, &[(*patch, revision)]).map(drop),
                 None => {
-                    let fact = unapply_fact(memory, &[*patch]).unwrap();
+                    self.hold_main(who)?;
+                    let fact = unapply_fact(&self.people[who].memory, &[*patch]).unwrap();
                     self.seal(who, Body::Unapply(fact)).map(drop)
                 }
             },

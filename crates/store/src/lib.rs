@@ -20,6 +20,7 @@ mod exchange;
 mod history;
 mod ids;
 mod journal;
+mod keys;
 mod names;
 mod project;
 mod read;

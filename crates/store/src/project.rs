@@ -87,6 +87,9 @@ impl WriteTx<'_> {
             Body::Verdict(verdict) => patches.extend(self.patch_of(&verdict.revision)?),
             Body::Apply(apply) => self.write_fact(&apply.channel, local)?,
             Body::Unapply(unapply) => self.write_fact(&unapply.channel, local)?,
+            Body::TakeOver(takes) => self.write_fact(&takes.channel, local)?,
+            Body::KeyChange(change) => self.write_key_fact(&change.author, local)?,
+            Body::Vouch(vouch) => self.write_key_fact(&vouch.author, local)?,
             Body::Unknown { .. } => {}
         }
         for patch in patches {
@@ -108,6 +111,10 @@ impl WriteTx<'_> {
     fn write_fact(&mut self, channel: &InstanceId, local: i64) -> Result<(), StoreError> {
         let channel = self.channel_interned(channel)?;
         self.insert_integers("fact", &[[channel, local]])
+    }
+
+    fn write_key_fact(&self, author: &str, local: i64) -> Result<(), StoreError> {
+        self.run("INSERT OR IGNORE INTO key_fact (author, env) VALUES (?1, ?2)", (author, local)).map(|_| ())
     }
 
     fn channel_interned(&self, channel: &InstanceId) -> Result<i64, StoreError> {

@@ -145,7 +145,11 @@ impl ReadTx<'_> {
         Ok(ids)
     }
 
-    fn envelopes_of(&self, sql: &str, params: impl rusqlite::Params) -> Result<Vec<Arc<Envelope>>, StoreError> {
+    pub(crate) fn envelopes_of(
+        &self,
+        sql: &str,
+        params: impl rusqlite::Params,
+    ) -> Result<Vec<Arc<Envelope>>, StoreError> {
         let locals = self.rows(sql, params, |row| row.get::<_, i64>(0))?;
         let mut found = locals.into_iter().map(|local| self.envelope_local(local)).collect::<Result<Vec<_>, _>>()?;
         found.sort_unstable_by_key(|envelope| envelope.id());
@@ -356,6 +360,10 @@ impl ProjectionRead for ReadTx<'_> {
         Ok(self.envelopes_of("SELECT env FROM patch_env WHERE patch = ?1 AND kind <> 1", [patch.spelled()])?)
     }
 
+    fn key_facts(&self, author: &str) -> Result<Vec<Arc<Envelope>>, ReadError> {
+        Ok(self.key_facts_of(author)?)
+    }
+
     fn entity(&self, entity: &EntityId) -> Result<Option<EntityState>, ReadError> {
         let Some(local) = self.entity_local(entity)? else { return Ok(None) };
         Ok(self.entity_state_local(local)?)
@@ -474,6 +482,7 @@ read_through! {
     fn members(&self, channel: &InstanceId) -> Result<Vec<(PatchId, Membership)>, ReadError>;
     fn revisions(&self, patch: &PatchId) -> Result<Vec<RevisionId>, ReadError>;
     fn patch_facts(&self, patch: &PatchId) -> Result<Vec<Arc<Envelope>>, ReadError>;
+    fn key_facts(&self, author: &str) -> Result<Vec<Arc<Envelope>>, ReadError>;
     fn entity(&self, entity: &EntityId) -> Result<Option<EntityState>, ReadError>;
     fn entities_at(&self, location: &Location) -> Result<Vec<EntityId>, ReadError>;
     fn flagged(&self) -> Result<Vec<EntityId>, ReadError>;

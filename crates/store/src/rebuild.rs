@@ -44,6 +44,7 @@ const ROWS: &[(&str, &str)] = &[
         "fact",
         "SELECT quote(c.hash) || ' ' || quote(l.hash) FROM fact x LEFT JOIN channel c ON c.id = x.channel LEFT JOIN log l ON l.id = x.env",
     ),
+    ("key_fact", "SELECT quote(x.author) || ' ' || quote(l.hash) FROM key_fact x LEFT JOIN log l ON l.id = x.env"),
     (
         "member",
         "SELECT quote(c.hash) || ' ' || quote(x.patch) || ' ' || x.state || ' ' || quote(x.revisions)

@@ -55,8 +55,13 @@ const EXCHANGE: &str = "";
 /// Version 4: spaces and who reads them.
 const READERS: &str = "";
 
-/// Version 4: keys that took the place of others.
-const KEYS: &str = "";
+/// Version 4: keys of authors, and keys that took the place of others.
+const KEYS: &str = "
+CREATE TABLE own_key (author TEXT PRIMARY KEY, key BLOB NOT NULL) WITHOUT ROWID;
+CREATE TABLE succession (one INTEGER PRIMARY KEY CHECK (one = 1), bytes BLOB NOT NULL);
+CREATE TABLE overruled (author TEXT NOT NULL, key BLOB NOT NULL, change BLOB NOT NULL, PRIMARY KEY (author, key, change)) WITHOUT ROWID;
+CREATE TABLE key_fact (author TEXT NOT NULL, env INTEGER NOT NULL, PRIMARY KEY (author, env)) WITHOUT ROWID;
+";
 
 /// Version 4: how far histories of other tools were brought over.
 const BRIDGE: &str = "";
@@ -73,6 +78,7 @@ pub(crate) const PROJECTIONS: &[&str] = &[
     "patch_env",
     "channel",
     "fact",
+    "key_fact",
     "member",
     "name",
     "dep",

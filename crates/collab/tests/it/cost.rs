@@ -51,6 +51,7 @@ impl ProjectionRead for Counting<'_> {
         members(channel: &InstanceId) -> Vec<(PatchId, Membership)>;
         revisions(patch: &PatchId) -> Vec<RevisionId>;
         patch_facts(patch: &PatchId) -> Vec<Arc<Envelope>>;
+        key_facts(author: &str) -> Vec<Arc<Envelope>>;
         entity(entity: &EntityId) -> Option<EntityState>;
         entities_at(location: &Location) -> Vec<EntityId>;
         flagged() -> Vec<EntityId>;

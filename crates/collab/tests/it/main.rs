@@ -7,4 +7,5 @@ mod fold;
 mod registers;
 mod scene;
 mod sync;
+mod trust;
 mod view;

@@ -2,5 +2,6 @@
 #![expect(clippy::expect_used, clippy::indexing_slicing, reason = "a test stops at what it did not expect")]
 
 mod golden;
+mod keys;
 mod round_trip;
 mod strategies;

@@ -1,9 +1,9 @@
 //! Arbitrary words of the model.
 
 use dm_model::{
-    Action, Apply, Body, DefHash, Definition, Deprecation, EntityId, EnvelopeId, InstanceId, Keypair, Kind, Location,
-    Op, OpId, PatchId, Reference, ReferenceForm, Register, Revision, Target, Timestamp, Unapply, Verdict, VerdictKind,
-    Visibility, Withdraw, entity_id,
+    Action, Apply, Body, DefHash, Definition, Deprecation, EntityId, EnvelopeId, InstanceId, KeyChange, Keypair, Kind,
+    Location, Op, OpId, PatchId, Reference, ReferenceForm, Register, Revision, Successor, Target, Timestamp, Unapply,
+    Verdict, VerdictKind, Visibility, Vouch, Withdraw, entity_id,
 };
 use proptest::collection::{btree_set, vec};
 use proptest::option;
@@ -122,6 +122,13 @@ pub fn body() -> impl Strategy<Value = Body> {
                 Body::Verdict(Verdict { revision, author, kind, words, supersedes })
             }
         ),
-        (6..900u64, vec(any::<u8>(), 0..50)).prop_map(|(kind, bytes)| Body::Unknown { kind, bytes }),
+        ("[a-z]{1,9}", option::of(1..7u8), ".{0,9}").prop_map(|(author, next, words)| {
+            let prove = |next: u8| Successor::prove(&author, &keys().public(), &Keypair::from_secret(&[next; 32]));
+            Body::KeyChange(KeyChange { successor: next.map(prove), author, words })
+        }),
+        ("[a-z]{1,9}", btree_set(envelope_id(), 1..4)).prop_map(|(author, envelopes)| {
+            Body::Vouch(Vouch { author, envelopes: envelopes.into_iter().collect() })
+        }),
+        (9..900u64, vec(any::<u8>(), 0..50)).prop_map(|(kind, bytes)| Body::Unknown { kind, bytes }),
     ]
 }

@@ -536,3 +536,62 @@ fn a_revision_that_is_blocked_is_listed_once_however_many_names_it_has() {
     story.step(&Step::Unapply { who: 0, patch: 1 });
     assert_eq!(story.kinds(0), [ConflictKind::Blocked]);
 }
+
+#[test]
+fn a_former_key_of_an_instance_writes_nothing_into_a_main_that_has_gone_on() {
+    let mut story = Story::begun(2);
+    story.applies(0, &[put(1)]);
+    story.step(&Step::Rotate { who: 0 });
+    story.applies(0, &[put(2)]);
+    let before = story.memory(0).membership.clone();
+    // A thief of the first key takes the last patch out, onto the fact before the change of keys and onto the very last one.
+    for onto in [0, 1, 3] {
+        story.step(&Step::Stolen { who: 0, key: 0, usurps: false, onto, patch: 2, then: Then::Leave });
+    }
+    assert_eq!(story.memory(0).membership, before);
+    assert_eq!(story.memory(0).leaves[&story.0.people[0].main()].len(), 1);
+    story.meet();
+    assert_eq!(story.content(1, born(0)), Some(content(2)));
+    assert!(story.is_settled());
+}
+
+#[test]
+fn what_a_key_wrote_before_it_gave_way_stays_if_the_next_one_knew_of_it() {
+    let mut story = Story::begun(2);
+    // The thief writes first: the owner's next key has that in its past, so it counts until it is taken out.
+    story.writes(0, &[put(1)], Base::Current, Then::Leave);
+    story.step(&Step::Stolen { who: 0, key: 0, usurps: false, onto: 0, patch: 1, then: Then::Apply });
+    story.step(&Step::Rotate { who: 0 });
+    assert_eq!(story.content(0, born(0)), Some(content(1)));
+    story.step(&Step::Unapply { who: 0, patch: 1 });
+    assert_eq!(story.content(0, born(0)), Some(content(0)));
+}
+
+#[test]
+fn a_thief_who_lets_a_former_key_name_another_makes_a_fork_that_everyone_sees() {
+    let mut story = Story::begun(2);
+    story.applies(0, &[put(1)]);
+    story.step(&Step::Rotate { who: 0 });
+    story.applies(0, &[edit(1, What::Put, 1)]);
+    story.step(&Step::Stolen { who: 0, key: 0, usurps: true, onto: 1, patch: 1, then: Then::Leave });
+    assert!(!story.0.people[0].has_given_way());
+    assert!(story.kinds(0).contains(&ConflictKind::Disputed), "{:?}", story.kinds(0));
+    // Both lines count: what the owner's key says of patch 2 the thief's knows nothing of, and of patch 1 they disagree.
+    assert_eq!(story.memory(0).leaves[&story.0.people[0].main()].len(), 2);
+}
+
+#[test]
+fn an_instance_whose_last_key_was_stolen_takes_its_main_back_with_another() {
+    let mut story = Story::begun(2);
+    story.applies(0, &[put(1)]);
+    story.step(&Step::Rotate { who: 0 });
+    story.step(&Step::Stolen { who: 0, key: 1, usurps: true, onto: 2, patch: 1, then: Then::Leave });
+    assert!(story.0.people[0].has_given_way());
+    assert_eq!(story.content(0, born(0)), Some(content(0)), "the thief took it out");
+    // What the stolen key writes counts for nothing now, so the owner's next fact is by another key.
+    let keys = story.0.people[0].keys();
+    story.step(&Step::Apply { who: 0, patch: 1, revision: 0, group: false });
+    assert_eq!(story.0.people[0].keys(), keys + 1);
+    assert!(!story.0.people[0].has_given_way());
+    assert_eq!(story.content(0, born(0)), Some(content(1)));
+}

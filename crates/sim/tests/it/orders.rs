@@ -74,6 +74,10 @@ fn at_other_times(world: &World, time: impl Fn(i64) -> i64) -> (Batch, BTreeMap<
                 body.onto = new(&body.onto);
                 Body::Unapply(body)
             }
+            Body::TakeOver(mut body) => {
+                body.onto = new(&body.onto);
+                Body::TakeOver(body)
+            }
             Body::Withdraw(mut body) => {
                 body.revision = became[&body.revision];
                 Body::Withdraw(body)
@@ -85,9 +89,9 @@ fn at_other_times(world: &World, time: impl Fn(i64) -> i64) -> (Batch, BTreeMap<
             }
             other => other,
         };
-        let author = envelope.header().author_key.instance();
+        let author = envelope.body().channel().unwrap_or_else(|| envelope.header().author_key.instance());
         let author = world.people.iter().find(|person| person.main() == author).unwrap();
-        let again = author.seal(Timestamp::from_ms(time(tick)), body);
+        let again = author.seal_like(envelope, Timestamp::from_ms(time(tick)), body);
         became.insert(envelope.id(), again.id());
         log.envelopes.push(again);
     }
@@ -218,5 +222,18 @@ proptest! {
         let is_fact = matches!(envelope.body(), Body::Apply(_) | Body::Unapply(_));
         prop_assert_eq!(matches!(judged, Err(EnvelopeError::ForeignChannel { .. })), is_fact);
         prop_assert_eq!(judged.is_ok(), !is_fact);
+        // Nor does it help to show the keys of its holder, without having the last one.
+        if let Some(succession) = envelope.succession() {
+            let foreign = Envelope::seal_succeeded(
+                Space::PUBLIC,
+                &stranger,
+                Timestamp::from_ms(0),
+                succession.clone(),
+                envelope.body().clone(),
+            );
+            let judged = Envelope::open(foreign.bytes().to_vec(), *foreign.signature());
+            let refused = matches!(judged, Err(EnvelopeError::BadKeyChange { .. }));
+            prop_assert!(refused);
+        }
     }
 }

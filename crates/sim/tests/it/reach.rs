@@ -3,13 +3,25 @@
 use std::collections::BTreeMap;
 
 use dm_collab::exchange::select;
-use dm_collab::{ConflictKind, Effect, Reason};
-use dm_model::Action;
+use dm_collab::{ConflictKind, Effect, ProjectionRead as _, Reason};
+use dm_model::{Action, EnvelopeId};
 use dm_sim::agreement::anyone;
 use dm_sim::history::anything;
-use dm_sim::{History, Watch, World};
+use dm_sim::{History, Memory, Watch, World};
 use proptest::strategy::{Strategy as _, ValueTree as _};
 use proptest::test_runner::TestRunner;
+
+/// Whether a fact is one of these, or in the past of one of them.
+fn in_past(memory: &Memory, of: &[EnvelopeId], fact: EnvelopeId) -> bool {
+    let mut open = of.to_vec();
+    while let Some(next) = open.pop() {
+        if next == fact {
+            return true;
+        }
+        open.extend(memory.envelopes.get(&next).into_iter().flat_map(|envelope| envelope.needs()));
+    }
+    false
+}
 
 /// How often each thing that a rule is about occurs.
 fn count(histories: &[History]) -> BTreeMap<String, usize> {
@@ -56,6 +68,19 @@ fn count(histories: &[History]) -> BTreeMap<String, usize> {
             if memory.leaves.values().any(|leaves| leaves.len() > 1) {
                 saw("a forked main".to_owned());
             }
+            for envelope in memory.envelopes.values().filter(|envelope| envelope.succession().is_some()) {
+                saw("a fact by a later key".to_owned());
+                let channel = envelope.body().channel().unwrap();
+                if !in_past(memory, &memory.leaves[&channel], envelope.id()) {
+                    saw("a fact by a later key that has given way".to_owned());
+                }
+            }
+            for fact in memory.facts(&world.people[who].main()).unwrap() {
+                let leaves = &memory.leaves[&world.people[who].main()];
+                if fact.succession().is_none() && !in_past(memory, leaves, fact.id()) {
+                    saw("a fact by a first key that has given way".to_owned());
+                }
+            }
             for (_, op) in memory.all_ops() {
                 if matches!(op.action, Action::CreateName { generation: 1.., .. }) {
                     saw("a name used again".to_owned());
@@ -100,6 +125,9 @@ fn random_histories_reach_every_rule() {
         "pending",
         "a forked main",
         "a name used again",
+        "a fact by a later key",
+        "a fact by a later key that has given way",
+        "a fact by a first key that has given way",
     ];
     let wanted = kinds.into_iter().map(ConflictKind::as_str).chain(others);
     let rare: Vec<&str> = wanted.filter(|what| counts.get(*what).copied().unwrap_or(0) < 2).collect();

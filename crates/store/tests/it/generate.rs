@@ -4,8 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use dm_model::{
-    Action, Apply, Body, Deprecation, EntityId, Envelope, EnvelopeId, Keypair, Op, OpId, PatchId, Register, Revision,
-    Space, Unapply, Verdict, VerdictKind, Visibility, Withdraw, entity_id,
+    Action, Apply, Body, Deprecation, EntityId, Envelope, EnvelopeId, KeyChange, Keypair, Op, OpId, PatchId, Register,
+    Revision, Space, Succession, Successor, TakeOver, Unapply, Verdict, VerdictKind, Visibility, Vouch, Withdraw,
+    entity_id,
 };
 use dm_store::HashedDefinition;
 
@@ -80,12 +81,15 @@ pub fn history(seed: u64, steps: usize) -> History {
         generator.definition();
     }
     for _ in 0..steps {
-        match generator.dice.below(20) {
+        match generator.dice.below(23) {
             0..=9 => generator.revision(),
             10..=15 => generator.apply(),
             16 | 17 => generator.unapply(),
             18 => generator.verdict(),
-            _ => generator.withdraw(),
+            19 => generator.withdraw(),
+            20 => generator.key_change(),
+            21 => generator.vouch(),
+            _ => generator.take_over(),
         }
     }
     generator.history
@@ -246,6 +250,40 @@ impl Generator {
         let channel = self.keys[usize::from(key)].public().instance();
         let id = self.seal(key, Body::Unapply(Unapply { channel, onto, patches: vec![patch] }));
         self.facts.entry(key).or_default().push(id);
+    }
+
+    fn key_change(&mut self) {
+        let (old, new) = (self.any_key(), self.any_key());
+        let author = format!("author {}", self.any_key());
+        let prove = |new: &Keypair| Successor::prove(&author, &self.keys[usize::from(old)].public(), new);
+        let successor = (old != new).then(|| prove(&self.keys[usize::from(new)]));
+        self.seal(old, Body::KeyChange(KeyChange { author, successor, words: "moved".into() }));
+    }
+
+    fn vouch(&mut self) {
+        let Some((_, revisions)) = self.dice.pick(&self.patches).cloned() else { return };
+        let key = self.any_key();
+        let envelopes: BTreeSet<EnvelopeId> = revisions.into_iter().collect();
+        let author = format!("author {key}");
+        self.seal(key, Body::Vouch(Vouch { author, envelopes: envelopes.into_iter().collect() }));
+    }
+
+    /// Another key of an instance takes its main over; or takes a patch out, too.
+    fn take_over(&mut self) {
+        let key = self.any_key();
+        let next = Keypair::from_secret(&[100 + key; 32]);
+        let holder = &self.keys[usize::from(key)];
+        let succession = Succession::of(holder.public()).then(holder, next.public()).unwrap();
+        let channel = succession.instance();
+        let onto = self.onto(key);
+        let body = match self.dice.pick(&self.patches).cloned() {
+            Some((patch, _)) if self.dice.one_in(2) => Body::Unapply(Unapply { channel, onto, patches: vec![patch] }),
+            _ => Body::TakeOver(TakeOver { channel, onto }),
+        };
+        self.clock += 1;
+        let envelope = Envelope::seal_succeeded(Space::PUBLIC, &next, at(self.clock), succession, body);
+        self.facts.entry(key).or_default().push(envelope.id());
+        self.history.envelopes.push(Arc::new(envelope));
     }
 
     fn verdict(&mut self) {

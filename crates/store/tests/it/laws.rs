@@ -82,6 +82,7 @@ through! {
     fn members(&self, channel: &InstanceId) -> Result<Vec<(PatchId, Membership)>, ReadError>;
     fn revisions(&self, patch: &PatchId) -> Result<Vec<RevisionId>, ReadError>;
     fn patch_facts(&self, patch: &PatchId) -> Result<Vec<Arc<Envelope>>, ReadError>;
+    fn key_facts(&self, author: &str) -> Result<Vec<Arc<Envelope>>, ReadError>;
     fn entity(&self, entity: &EntityId) -> Result<Option<EntityState>, ReadError>;
     fn entities_at(&self, location: &Location) -> Result<Vec<EntityId>, ReadError>;
     fn flagged(&self) -> Result<Vec<EntityId>, ReadError>;
