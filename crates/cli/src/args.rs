@@ -64,6 +64,9 @@ pub enum Command {
     Import(ImportArgs),
     /// Write the view as .dark files
     Export(ExportArgs),
+    /// Bring git histories in, write main's history out
+    #[command(subcommand)]
+    Git(GitCommand),
     /// Play the main story with real processes
     Demo(DemoArgs),
     /// Work in parallel: sessions
@@ -660,6 +663,47 @@ pub struct VerifyArgs {}
 #[derive(Debug, Args)]
 pub struct RebuildArgs {
     /// Say what differs, write nothing
+    #[arg(long)]
+    pub dry_run: bool,
+}
+
+#[derive(Debug, Subcommand)]
+#[command(defer = true)]
+pub enum GitCommand {
+    /// Bring a git history in: one patch for each commit, applied to main; later only new ones
+    Import(GitImportArgs),
+    /// Write main's history as git commits: one for each applied patch; later only new ones
+    Export(GitExportArgs),
+}
+
+#[derive(Debug, Args)]
+pub struct GitImportArgs {
+    /// The repository, or a folder in it
+    #[arg(default_value = ".", value_hint = ValueHint::DirPath)]
+    pub repository: PathBuf,
+    /// The folder in it whose .dark files are taken; else the whole tree
+    #[arg(long, value_name = "FOLDER", default_value = "")]
+    pub path: String,
+    /// The branch whose first parents are followed; else what is checked out
+    #[arg(long, value_name = "NAME")]
+    pub branch: Option<String>,
+    /// Take files with `_` in their path too
+    #[arg(long)]
+    pub all: bool,
+    /// Say what would be brought in, write nothing
+    #[arg(long)]
+    pub dry_run: bool,
+}
+
+#[derive(Debug, Args)]
+pub struct GitExportArgs {
+    /// The repository; a bare one is made if there is nothing
+    #[arg(value_hint = ValueHint::DirPath)]
+    pub repository: PathBuf,
+    /// The branch, which no one else writes to
+    #[arg(long, value_name = "NAME", default_value = "darkmatter")]
+    pub branch: String,
+    /// Say what would be written, write nothing
     #[arg(long)]
     pub dry_run: bool,
 }

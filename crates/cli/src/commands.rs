@@ -4,6 +4,7 @@ mod conflicts;
 mod demo;
 mod docs;
 mod exchange;
+mod git;
 mod import;
 mod instance;
 mod pages;
@@ -34,6 +35,7 @@ pub fn run(cli: Cli) -> Result<ExitCode, Failure> {
         Command::Init(args) => instance::init(context, &args),
         Command::Import(args) => import::import(context, &args),
         Command::Export(args) => import::export(context, &args),
+        Command::Git(command) => git::git(context, command),
         Command::Demo(args) => demo::demo(&args),
         Command::Session(command) => session::session(context, command),
         Command::Patch(command) => patch::patch(context, command),

@@ -1,6 +1,6 @@
 //! The one place that turns errors into words, hints and exit codes.
 
-use dm_engine::{EngineError, PatchFileError, RemoteError, StoreError};
+use dm_engine::{EngineError, GitError, PatchFileError, RemoteError, StoreError};
 
 use crate::output;
 
@@ -265,6 +265,7 @@ fn named_failure(message: String, error: EngineError) -> Failure {
         EngineError::NoSuchRemote { known, .. } => {
             Failure::usage(message).hint(format!("there are: {}", known.join(", ")))
         }
+        EngineError::Git(error) => git_failure(message, &error),
         EngineError::PatchFile(error) => patch_file_failure(&message, &error),
         EngineError::NothingToUndo(_) => Failure::refused(message).hint("`dm ops --all` lists what all sessions did"),
         EngineError::NoSuchCommand(_) => Failure::usage(message).hint("`dm ops` lists them with their numbers"),
@@ -290,6 +291,42 @@ fn named_failure(message: String, error: EngineError) -> Failure {
         EngineError::NoSuchSetting(_) => Failure::usage(message).hint("`dm config list` shows the settings"),
         EngineError::NothingToImport(_) => Failure::refused(message),
         _ => Failure::unable(message),
+    }
+}
+
+fn git_failure(message: String, error: &GitError) -> Failure {
+    match error {
+        GitError::NoProgram => {
+            Failure::unable(message).hint("install git; it is asked for all that is in a repository")
+        }
+        GitError::NoRepository(_) => Failure::usage(message).hint("name the folder of one"),
+        GitError::NoCommit(_) => Failure::usage(message).hint("`git branch --all` lists the branches there"),
+        GitError::Unborn(_) => Failure::refused(message).hint("name a branch that has commits with --branch"),
+        GitError::Shallow => {
+            Failure::refused(message).hint("`git fetch --unshallow` there brings the rest of the history")
+        }
+        GitError::BadFolder(_) => {
+            Failure::usage(message).hint("--path is a folder as seen from the top of the repository")
+        }
+        GitError::NothingThere(_) => Failure::refused(message).hint("--path and --branch say where to look"),
+        GitError::Missing(_) => {
+            Failure::unable(message).hint("`git fsck` there says what is missing; what was brought in stays")
+        }
+        GitError::HeadGone(_) => {
+            Failure::refused(message).hint("fetch it there again, or bring the history into a new store")
+        }
+        GitError::ForeignBranch { .. } => {
+            Failure::refused(message).hint("nothing was written; --branch NAME writes to a branch of its own")
+        }
+        GitError::CheckedOut(_) => {
+            Failure::refused(message).hint("its files would be left behind; --branch NAME writes to another branch")
+        }
+        GitError::BadBranch(_) => Failure::usage(message),
+        GitError::NotEmpty(_) => Failure::refused(message).hint("name a repository, or a folder that is not there yet"),
+        GitError::Forked => Failure::refused(message).hint("a main that has two ends has no one history"),
+        GitError::BadCommit { .. } | GitError::Refused(_) | GitError::Answer(_) | GitError::Pipe(_) => {
+            Failure::unable(message)
+        }
     }
 }
 

@@ -233,6 +233,9 @@ pub enum EngineError {
     /// An import would turn back what changed here.
     #[error("{} definitions differ here without a common base", .0.len())]
     WouldTurnBack(Vec<String>),
+    /// A git repository could not be read or written.
+    #[error(transparent)]
+    Git(#[from] crate::git::GitError),
     /// No remote of that name, or none at all.
     #[error("there is no remote `{name}`")]
     NoSuchRemote {

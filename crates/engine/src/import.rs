@@ -5,7 +5,7 @@ pub(crate) mod plan;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use dm_collab::draft::Edit;
+use dm_collab::draft::{DraftError, Edit, Stack};
 use dm_model::{
     Action, Body, EntityId, Envelope, Kind, Location, Op, OpId, PatchId, Register, Revision, Space, Value, Visibility,
 };
@@ -18,7 +18,7 @@ use crate::sources::{Sources, patch_module};
 use crate::system::new_patch_id;
 use crate::transaction::Transaction;
 pub(crate) use plan::name_table;
-use plan::{Act, Plan, Step};
+pub(crate) use plan::{Act, Known, Plan, Step, plan_part};
 
 /// What is to be imported, and how.
 #[derive(Debug, Clone)]
@@ -161,27 +161,7 @@ impl Transaction<'_> {
     }
 
     fn draft_step(&mut self, at: usize, step: &Step) -> Result<(), EngineError> {
-        let result = match &step.act {
-            Act::Create { generation, freed_by } => {
-                let Some(definition) = &step.definition else { return Ok(()) };
-                let born = (step.location.clone(), *generation);
-                let made = self.workspace.stack.create(at, born, freed_by, (definition.hash(), Visibility::Public));
-                made.map(|_| ())
-            }
-            Act::Update { shown, witness, creators } => {
-                let Some(definition) = &step.definition else { return Ok(()) };
-                let value = Value::Content(definition.hash());
-                let register = Register::Content;
-                let edit = Edit { entity: step.entity, register, value, shown, witness, creators };
-                self.workspace.stack.write(at, &edit)
-            }
-            Act::Move { to, shown, witness, creators } => {
-                let value = Value::Location(to.clone());
-                let register = Register::Location;
-                let edit = Edit { entity: step.entity, register, value, shown, witness, creators };
-                self.workspace.stack.write(at, &edit)
-            }
-        };
+        let result = write_step(&mut self.workspace.stack, at, step);
         result.map_err(|error| self.draft_error(error, &step.location))
     }
 
@@ -207,6 +187,26 @@ impl Transaction<'_> {
             self.tx.remove_import_bases(&root, &forgotten)?;
         }
         Ok(())
+    }
+}
+
+/// Writes a step to a draft.
+pub(crate) fn write_step(stack: &mut Stack, at: usize, step: &Step) -> Result<(), DraftError> {
+    let content = step.definition.as_ref().map(HashedDefinition::hash);
+    match (&step.act, content) {
+        (Act::Create { generation, freed_by }, Some(content)) => {
+            let born = (step.location.clone(), *generation);
+            stack.create(at, born, freed_by, (content, Visibility::Public)).map(|_| ())
+        }
+        (Act::Update { shown, witness, creators }, Some(content)) => {
+            let (entity, register, value) = (step.entity, Register::Content, Value::Content(content));
+            stack.write(at, &Edit { entity, register, value, shown, witness, creators })
+        }
+        (Act::Move { to, shown, witness, creators }, _) => {
+            let (entity, register, value) = (step.entity, Register::Location, Value::Location(to.clone()));
+            stack.write(at, &Edit { entity, register, value, shown, witness, creators })
+        }
+        (Act::Create { .. } | Act::Update { .. }, None) => Ok(()),
     }
 }
 
@@ -246,7 +246,13 @@ fn counts(plan: &Plan) -> KindCounts {
 }
 
 fn change_counts(steps: &[Step]) -> Vec<ChangeCount> {
-    let mut counts: BTreeMap<&str, u64> = BTreeMap::new();
+    let mut counts = BTreeMap::new();
+    count_changes(steps, &mut counts);
+    counts.into_iter().map(|(change, count)| ChangeCount { change: change.to_owned(), count }).collect()
+}
+
+/// Adds what steps do to counts of it.
+pub(crate) fn count_changes(steps: &[Step], counts: &mut BTreeMap<&'static str, u64>) {
     for step in steps {
         let change = match &step.act {
             Act::Create { .. } => "create",
@@ -256,5 +262,4 @@ fn change_counts(steps: &[Step]) -> Vec<ChangeCount> {
         };
         *counts.entry(change).or_default() += 1;
     }
-    counts.into_iter().map(|(change, count)| ChangeCount { change: change.to_owned(), count }).collect()
 }

@@ -16,6 +16,7 @@ pub mod engine;
 mod error;
 mod exchange;
 mod export;
+mod git;
 mod import;
 mod instance;
 mod keys;
@@ -45,6 +46,7 @@ pub use engine::{Engine, InitOptions, OpenOptions, STORE_FOLDER, SessionChoice, 
 pub use error::{EngineError, NameError, TextProblem};
 pub use exchange::Direction;
 pub use export::ExportRequest;
+pub use git::{GitError, GitExportRequest, GitImportRequest};
 pub use import::ImportRequest;
 pub use instance::RemoteRequest;
 pub use patch_file::{PATCH_FILE_BYTES_MAX, PatchFileError};

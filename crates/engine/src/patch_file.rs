@@ -221,7 +221,7 @@ fn fill_from_revision(
         summary.updated_at = body.created_at.as_ms();
         summary.changes = body.ops.len() as u64;
         summary.revision = Some(id.to_string());
-        summary.intent = body.intent;
+        (summary.intent, summary.body) = patches::headed(&body.intent);
         summary.author = body.author;
     }
     Ok(())

@@ -73,6 +73,16 @@ pub(crate) fn find_or_focused(
     }
 }
 
+/// The first row of an intent, and what stands below it.
+pub(crate) fn headed(intent: &str) -> (String, Option<String>) {
+    match intent.split_once('\n') {
+        Some((head, body)) => {
+            (head.trim_end().to_owned(), Some(body.trim().to_owned()).filter(|body| !body.is_empty()))
+        }
+        None => (intent.to_owned(), None),
+    }
+}
+
 /// A patch on a line.
 pub(crate) fn summary(look: &Look<'_>, workspace: &Workspace, id: &PatchId) -> Result<PatchSummary, EngineError> {
     summary_in(look.tx, workspace, id)
@@ -107,6 +117,7 @@ fn summary_of(
         short: short(&spelled, ids),
         id: spelled,
         intent: String::new(),
+        body: None,
         author: String::new(),
         status: patch::status(tx, id)?.as_str().to_owned(),
         session: session_of(tx, workspace, id)?,
@@ -123,7 +134,7 @@ fn summary_of(
     };
     if let Some(header) = tx.draft_header(id)? {
         summary.status = Status::Draft.as_str().to_owned();
-        summary.intent = header.intent;
+        (summary.intent, summary.body) = headed(&header.intent);
         summary.author = header.author;
         summary.created_at = header.created_at.as_ms();
         summary.updated_at = header.updated_at.as_ms();
@@ -134,7 +145,7 @@ fn summary_of(
     } else if let Some(revision) = revision
         && let Some(facts) = tx.revision_summary(&revision)?
     {
-        summary.intent = facts.intent;
+        (summary.intent, summary.body) = headed(&facts.intent);
         summary.author = facts.author;
         summary.created_at = facts.created_at.as_ms();
         summary.updated_at = facts.authored_at.as_ms();

@@ -11,7 +11,7 @@ use crate::report::SkippedFile;
 use crate::save::{Source, check_duplicates, read_declarations};
 
 /// Most bytes of one source file.
-const FILE_BYTES_MAX: u64 = 64 << 20;
+pub(crate) const FILE_BYTES_MAX: u64 = 64 << 20;
 /// Most folders below one another.
 const DEPTH_MAX: usize = 64;
 
@@ -79,24 +79,17 @@ pub fn read_sources(path: &Path, all: bool) -> Result<Sources, EngineError> {
 }
 
 impl Sources {
+    /// Texts of a folder that were read elsewhere.
+    pub(crate) fn of_texts(root: PathBuf, texts: Vec<Source>) -> Self {
+        let files = texts.len() as u64;
+        Self { root, texts, skipped: Vec::new(), files, given: String::new(), bases: Vec::new() }
+    }
+
     /// Parses the texts on all cores, and keeps those that declare something. All errors of all texts are told at once.
     fn take_parsed(&mut self, texts: &[SourceText]) -> Result<(), EngineError> {
         self.files = texts.len() as u64;
-        let workers = std::thread::available_parallelism().map_or(1, std::num::NonZero::get).min(texts.len().max(1));
-        let size = texts.len().div_ceil(workers).max(1);
-        let parse = |chunk: &[SourceText]| -> Vec<Result<Source, TextProblem>> {
-            chunk.iter().map(|text| read_declarations(&text.file, &text.text)).collect()
-        };
-        let parsed: Vec<Result<Source, TextProblem>> = std::thread::scope(|scope| {
-            let running: Vec<_> = texts.chunks(size).map(|chunk| scope.spawn(move || parse(chunk))).collect();
-            // A panic of a worker is our bug, and goes on here.
-            running
-                .into_iter()
-                .flat_map(|worker| worker.join().unwrap_or_else(|bug| std::panic::resume_unwind(bug)))
-                .collect()
-        });
         let mut problems = Vec::new();
-        for source in parsed {
+        for source in parse_all(texts) {
             match source {
                 Err(problem) => problems.push(TextProblem { file: self.shown(&problem.file), ..problem }),
                 Ok(source) if source.declarations.is_empty() => {
@@ -122,6 +115,26 @@ impl Sources {
         let given = self.given.trim_end_matches('/').trim_start_matches("./");
         if given.is_empty() || given == "." { file.to_owned() } else { format!("{given}/{file}") }
     }
+}
+
+/// Parses texts on all cores, each on its own: its declarations, or what is wrong with it.
+pub(crate) fn parse_all(texts: &[SourceText]) -> Vec<Result<Source, TextProblem>> {
+    let workers = std::thread::available_parallelism().map_or(1, std::num::NonZero::get).min(texts.len().max(1));
+    let size = texts.len().div_ceil(workers).max(1);
+    let parse = |chunk: &[SourceText]| -> Vec<Result<Source, TextProblem>> {
+        chunk.iter().map(|text| read_declarations(&text.file, &text.text)).collect()
+    };
+    if workers <= 1 {
+        return parse(texts);
+    }
+    std::thread::scope(|scope| {
+        let running: Vec<_> = texts.chunks(size).map(|chunk| scope.spawn(move || parse(chunk))).collect();
+        // A panic of a worker is our bug, and goes on here.
+        running
+            .into_iter()
+            .flat_map(|worker| worker.join().unwrap_or_else(|bug| std::panic::resume_unwind(bug)))
+            .collect()
+    })
 }
 
 fn take(file: &Path, all: bool, sources: &mut Sources, texts: &mut Vec<SourceText>) -> Result<(), EngineError> {

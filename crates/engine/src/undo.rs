@@ -149,7 +149,9 @@ fn fact_words(tx: &ReadTx<'_>, id: &dm_model::EnvelopeId) -> Result<Option<Strin
     let Some(envelope) = tx.envelope(id)? else { return Ok(None) };
     let patches = |count: usize| if count == 1 { "1 patch".to_owned() } else { format!("{count} patches") };
     Ok(match envelope.body() {
-        Body::Revision(revision) => Some(format!("makes patch {} ready: {}", revision.patch.short(), revision.intent)),
+        Body::Revision(revision) => {
+            Some(format!("makes patch {} ready: {}", revision.patch.short(), patches::headed(&revision.intent).0))
+        }
         Body::Apply(apply) => Some(format!("puts {} into main", patches(apply.patches.len()))),
         Body::Unapply(unapply) => Some(format!("takes {} out of main", patches(unapply.patches.len()))),
         Body::Withdraw(withdraw) => Some(format!("takes patch {} back to draft", withdraw.patch.short())),

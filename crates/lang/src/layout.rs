@@ -126,7 +126,7 @@ impl<'m> Paths<'m> {
         if let Some(stem) = self.stems.get(module_path) {
             return stem.clone();
         }
-        let plain = module_path.split('.').map(file_segment).collect::<Vec<_>>().join("/");
+        let plain = module_stem(module_path);
         let mut stem = plain.clone();
         let mut number = 2_u32;
         while !self.taken.insert(stem.to_lowercase()) {
@@ -136,6 +136,12 @@ impl<'m> Paths<'m> {
         self.stems.insert(module_path, stem.clone());
         stem
     }
+}
+
+/// The path of a module's file without its ending, where no other module's differs from it in case alone.
+#[must_use]
+pub fn module_stem(module_path: &str) -> String {
+    module_path.split('.').map(file_segment).collect::<Vec<_>>().join("/")
 }
 
 /// A module's name as the name of a file or folder: lower-camel, letters and digits only, no name that a system keeps.

@@ -28,7 +28,7 @@ pub use builtins::{builtin, builtin_names};
 pub use extract::{
     Declaration, Duplicate, Extracted, OffsetMap, duplicate_diagnostic, duplicates, extract, extract_within,
 };
-pub use layout::{ModuleFile, Shown, layout, print_file};
+pub use layout::{ModuleFile, Shown, layout, module_stem, print_file};
 pub use lookup::visible;
 pub use outline::{Outline, outline};
 pub use render::{Edit, Rendering, Respelled, render, render_all, resolve_edit};

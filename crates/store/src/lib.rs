@@ -11,6 +11,7 @@
 //! Start reading at [`Store`], then [`ReadTx`] and [`WriteTx`].
 
 mod append;
+mod bridge;
 mod command;
 mod content;
 mod dictionary;

@@ -217,6 +217,18 @@ impl ReadTx<'_> {
         self.first_written(sql, [])
     }
 
+    /// Where an entity of the own main was created first, if it has a creation.
+    ///
+    /// # Errors
+    /// The disk.
+    pub fn written_at(&self, entity: &EntityId) -> Result<Option<WrittenAt>, StoreError> {
+        let Some(local) = self.entity_local(entity)? else { return Ok(None) };
+        let sql = "SELECT e.hash, v.authored_at, r.env, r.position FROM op_e x JOIN op o ON o.id = x.op
+            JOIN op_rev r ON r.op = o.id JOIN env v ON v.id = r.env JOIN entity e ON e.id = x.entity
+            WHERE x.entity = ?1 AND o.kind = 1 AND o.effective = 1";
+        Ok(self.first_written(sql, [local])?.first().map(|(_, written)| *written))
+    }
+
     fn first_written(
         &self,
         sql: &str,

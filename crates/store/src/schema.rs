@@ -64,7 +64,12 @@ CREATE TABLE key_fact (author TEXT NOT NULL, env INTEGER NOT NULL, PRIMARY KEY (
 ";
 
 /// Version 4: how far histories of other tools were brought over.
-const BRIDGE: &str = "";
+const BRIDGE: &str = "
+CREATE TABLE git_source (root INTEGER PRIMARY KEY, head BLOB NOT NULL);
+CREATE TABLE git_lag (root INTEGER NOT NULL, file TEXT NOT NULL, reason TEXT NOT NULL, PRIMARY KEY (root, file)) WITHOUT ROWID;
+CREATE TABLE git_target (id INTEGER PRIMARY KEY, repository TEXT NOT NULL, branch TEXT NOT NULL, UNIQUE (repository, branch));
+CREATE TABLE git_mark (target INTEGER NOT NULL, fact INTEGER NOT NULL, object BLOB NOT NULL, PRIMARY KEY (target, fact)) WITHOUT ROWID;
+";
 
 /// The tables that a rebuild empties. `entity` keeps its ids, since packed references are made of them.
 pub(crate) const PROJECTIONS: &[&str] = &[

@@ -124,14 +124,26 @@ impl Store {
 
     /// An empty store of the same instance that is gone when dropped: for computing projections anew.
     pub(crate) fn in_memory(like: &Self) -> Result<Self, StoreError> {
-        let fail = |source| StoreError::from_sqlite(&like.path, source);
-        let connection = idle_connection(&like.path)?;
-        keep_plans(&connection).map_err(fail)?;
-        schema::create(&connection).map_err(fail)?;
         let new =
             NewStore { key: like.instance.key, name: like.instance.name.clone(), created_at: like.instance.created_at };
-        insert_meta(&connection, &new).map_err(fail)?;
-        Ok(Self { connection, path: like.path.clone(), mode: Mode::ReadWrite, instance: like.instance.clone() })
+        let mut store = Self::scratch(&like.path, &new)?;
+        store.instance = like.instance.clone();
+        Ok(store)
+    }
+
+    /// An empty store of an instance that is gone when dropped: for finding out what main was once. Errors name `path`.
+    ///
+    /// # Errors
+    /// No memory.
+    pub fn scratch(path: &Path, new: &NewStore) -> Result<Self, StoreError> {
+        let fail = |source| StoreError::from_sqlite(path, source);
+        let connection = idle_connection(path)?;
+        keep_plans(&connection).map_err(fail)?;
+        schema::create(&connection).map_err(fail)?;
+        insert_meta(&connection, new).map_err(fail)?;
+        let (key, name, created_at) = (new.key, new.name.clone(), new.created_at);
+        let instance = Instance { id: key.instance(), key, name, created_at };
+        Ok(Self { connection, path: path.to_path_buf(), mode: Mode::ReadWrite, instance })
     }
 
     /// The store's file.

@@ -87,6 +87,12 @@ impl<'s> ReadTx<'s> {
         Ok(Self { store, caches: RefCell::default(), codec: RefCell::default(), open: true })
     }
 
+    /// The store's file, for errors.
+    #[must_use]
+    pub fn path(&self) -> &std::path::Path {
+        &self.store.path
+    }
+
     /// The first row that the statement yields.
     pub(crate) fn row<T>(
         &self,

@@ -75,6 +75,8 @@ impl ReadTx<'_> {
         verification.note("command", commands);
         let peers = verification.peers();
         verification.note("known", peers);
+        let bridges = verification.bridges();
+        verification.note("git_mark", bridges);
         let projections = verification.projections();
         verification.note("entity", projections);
         verification.findings.sort();
@@ -333,6 +335,39 @@ impl Verification<'_, '_> {
             );
             for local in self.tx.rows(&sql, [], |row| row.get::<_, i64>(0))? {
                 self.find(table, local, format!("its row of {target} is gone"), Remedy::RestoreCopy);
+            }
+        }
+        Ok(())
+    }
+
+    /// How far histories of git were brought in and written out.
+    fn bridges(&mut self) -> Result<(), StoreError> {
+        for table in ["git_source", "git_lag"] {
+            let sql = format!(
+                "SELECT DISTINCT x.root FROM {table} x WHERE NOT EXISTS (SELECT 1 FROM import_root r WHERE r.id = x.root)"
+            );
+            for root in self.tx.rows(&sql, [], |row| row.get::<_, i64>(0))? {
+                self.find(table, root, "its row of import_root is gone", Remedy::RestoreCopy);
+            }
+        }
+        let sql = "SELECT m.target, m.fact, t.id IS NULL, v.kind FROM git_mark m LEFT JOIN git_target t ON t.id = m.target
+            LEFT JOIN env v ON v.id = m.fact";
+        let rows = self.tx.rows(sql, [], |row| {
+            Ok((row.get::<_, i64>(0)?, row.get::<_, i64>(1)?, row.get::<_, bool>(2)?, row.get::<_, Option<i64>>(3)?))
+        })?;
+        for (target, fact, lost, kind) in rows {
+            let row = format!("{target} {fact}");
+            if lost {
+                self.find("git_mark", &row, "its row of git_target is gone", Remedy::RestoreCopy);
+            }
+            if !matches!(kind, Some(2 | 3)) {
+                self.find("git_mark", &row, "names what is no fact of a main", Remedy::RestoreCopy);
+            }
+        }
+        for (table, column) in [("git_source", "head"), ("git_mark", "object")] {
+            let sql = format!("SELECT count(*) FROM {table} WHERE length({column}) NOT IN (20, 32)");
+            if self.tx.row(&sql, [], |row| row.get::<_, i64>(0))?.unwrap_or(0) > 0 {
+                self.find(table, column, "the id of a commit has the wrong length", Remedy::RestoreCopy);
             }
         }
         Ok(())

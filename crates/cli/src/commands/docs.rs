@@ -86,6 +86,8 @@ fn shapes() -> Vec<(&'static str, Schema)> {
         of::<dm_engine::InitReport>("init"),
         of::<dm_engine::ImportReport>("import"),
         of::<dm_engine::ExportReport>("export"),
+        of::<dm_engine::GitImportReport>("git import"),
+        of::<dm_engine::GitExportReport>("git export"),
         of::<dm_engine::Written>("add, edit, mv, rm, deprecate, undeprecate, conflicts resolve"),
         of::<dm_engine::SessionSummary>("session new, session switch, session show"),
         of::<Vec<dm_engine::SessionSummary>>("session list"),

@@ -104,6 +104,13 @@ fn patch_page(shown: &PatchShown, view: PatchView, page: &mut Page) {
     if let Some(reason) = &shown.patch.held {
         page.line(format!("held: {reason}"));
     }
+    if let Some(body) = &shown.patch.body {
+        page.gap();
+        for row in body.lines() {
+            page.line(if row.is_empty() { String::new() } else { format!("  {row}") });
+        }
+        page.gap();
+    }
     for needed in &shown.needs {
         page.line(format!("needs {}", pages::patch_line(needed)));
     }

@@ -79,7 +79,8 @@ pub const WRITING: [Case; 24] = [
 ];
 
 /// Verbs that write what the store does not show, or nothing that could be seen here; each has a test of its own below.
-pub const WRITING_UNSEEN: [&str; 6] = ["init", "export", "patch export", "token create", "rebuild", "remote trust"];
+pub const WRITING_UNSEEN: [&str; 8] =
+    ["init", "export", "git import", "git export", "patch export", "token create", "rebuild", "remote trust"];
 
 /// Verbs that answer nothing.
 const SILENT: [&str; 3] = ["demo", "serve", "completions"];
@@ -238,6 +239,32 @@ fn a_patch_file_is_not_written_in_a_dry_run() {
     shapes.check(&json(&machine.dm(&[&args[..], &["--json"]].concat())), &shapes.verbs["patch export"], "patch export");
     let written = std::fs::read_to_string(machine.folder().join("math.patch")).unwrap();
     assert_eq!(machine.dm(&args[..3]).succeeds().stdout, written);
+}
+
+#[test]
+fn the_bridge_to_git_writes_nothing_in_a_dry_run() {
+    let machine = ada_with_math();
+    let shapes = Shapes::read();
+    let before = everything(&machine);
+    machine.dm(&["git", "export", "out.git", "--dry-run"]).succeeds().prints("1 commit would be written");
+    assert!(!machine.folder().join("out.git").exists());
+    assert_eq!(everything(&machine), before);
+    let printed = json(&machine.dm(&["git", "export", "out.git", "--json"]));
+    shapes.check(&printed, &shapes.verbs["git export"], "git export");
+    let export = machine.dm(&["git", "export", "out.git"]).succeeds();
+    assert!(export.stdout.contains("nothing new for branch darkmatter"), "{}", export.stdout);
+    let other = machine.beside("other").with_env("DM_AUTHOR", "Bo");
+    other.copy_folder(machine.folder().join("out.git"), "in.git");
+    other.dm(&["init"]).succeeds();
+    let before = everything(&other);
+    let import = ["git", "import", "in.git", "--branch", "darkmatter"];
+    other.dm(&[&import[..], &["--dry-run"]].concat()).succeeds().prints("1 patch would be made; nothing was written");
+    assert_eq!(everything(&other), before);
+    let printed = json(&other.dm(&[&import[..], &["--json"]].concat()));
+    shapes.check(&printed, &shapes.verbs["git import"], "git import");
+    assert!(everything(&other) != before);
+    other.dm(&["git", "import", "nowhere"]).exits(2);
+    other.dm(&["git", "export", "in.git"]).exits(1);
 }
 
 #[test]

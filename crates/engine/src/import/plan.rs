@@ -18,7 +18,7 @@ use crate::scope::visibility_of;
 use crate::transaction::Transaction;
 
 /// One change of one entity.
-pub(super) struct Step {
+pub(crate) struct Step {
     pub entity: EntityId,
     /// Where it is in the folder.
     pub location: Location,
@@ -28,7 +28,7 @@ pub(super) struct Step {
 }
 
 /// What a step writes.
-pub(super) enum Act {
+pub(crate) enum Act {
     Create {
         generation: u32,
         freed_by: Vec<OpId>,
@@ -49,7 +49,7 @@ pub(super) enum Act {
 
 /// All that an import is to do.
 #[derive(Default)]
-pub(super) struct Plan {
+pub(crate) struct Plan {
     pub steps: Vec<Step>,
     pub kinds: BTreeMap<Kind, u64>,
     pub unchanged: u64,
@@ -72,13 +72,31 @@ struct Met {
     base: Option<ImportBase>,
 }
 
+/// All live names of a view, and the content of those that are neither in conflict nor touched by the session: of these no view
+/// need be asked.
+#[derive(Default)]
+pub(crate) struct Known {
+    pub table: NameTable,
+    pub plain: FxHashMap<EntityId, DefHash>,
+}
+
+/// How much of a folder the sources are.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Extent {
+    /// All of it: a module's tests are those given.
+    Whole,
+    /// The files that changed, whose former definitions the bases are.
+    Part,
+}
+
 struct Planner<'a> {
     look: &'a Look<'a>,
     request: &'a ImportRequest<'a>,
     /// All live names, and those that come.
     table: NameTable,
-    /// The content of what is live in main and neither in conflict nor touched by the session: no view need be asked.
+    /// As in [`Known`].
     plain: FxHashMap<EntityId, DefHash>,
+    extent: Extent,
     bases: BTreeMap<Location, ImportBase>,
     plan: Plan,
     turned_back: Vec<String>,
@@ -91,15 +109,65 @@ impl Transaction<'_> {
         let mut bases: BTreeMap<Location, ImportBase> =
             self.tx.import_bases(&root)?.into_iter().map(|base| (base.location.clone(), base)).collect();
         take_base_file(&look, &request.sources.bases, &mut bases)?;
-        let (table, plain) = names_and_contents(&look)?;
-        let (plan, turned_back) = (Plan::default(), Vec::new());
-        let mut planner = Planner { look: &look, request, table, plain, bases, plan, turned_back };
-        let sources = planner.settled_sources()?;
-        planner.run(&sources)?;
-        if !planner.turned_back.is_empty() {
-            return Err(EngineError::WouldTurnBack(planner.turned_back));
+        let mut known = Known::load(&look)?;
+        plan(&look, request, &mut known, bases, Extent::Whole)
+    }
+}
+
+/// What bringing in some files is to do, where these bases are what those files had before.
+pub(crate) fn plan_part(
+    look: &Look<'_>,
+    request: &ImportRequest<'_>,
+    known: &mut Known,
+    bases: BTreeMap<Location, ImportBase>,
+) -> Result<Plan, EngineError> {
+    plan(look, request, known, bases, Extent::Part)
+}
+
+/// Afterwards `known` has the names that come as well; where it fails it is empty.
+fn plan(
+    look: &Look<'_>,
+    request: &ImportRequest<'_>,
+    known: &mut Known,
+    bases: BTreeMap<Location, ImportBase>,
+    extent: Extent,
+) -> Result<Plan, EngineError> {
+    let Known { table, plain } = std::mem::take(known);
+    let (plan, turned_back) = (Plan::default(), Vec::new());
+    let mut planner = Planner { look, request, table, plain, extent, bases, plan, turned_back };
+    let sources = planner.settled_sources()?;
+    planner.run(&sources)?;
+    if !planner.turned_back.is_empty() {
+        return Err(EngineError::WouldTurnBack(planner.turned_back));
+    }
+    *known = Known { table: planner.table, plain: planner.plain };
+    Ok(planner.plan)
+}
+
+impl Known {
+    /// Those of a view.
+    pub(crate) fn load(look: &Look<'_>) -> Result<Self, EngineError> {
+        let (table, plain) = names_and_contents(look)?;
+        Ok(Self { table, plain })
+    }
+
+    /// Takes up what a plan did.
+    pub(crate) fn follow(&mut self, plan: &Plan, flagged: &[EntityId]) {
+        for step in &plan.steps {
+            match (&step.act, &step.definition) {
+                (Act::Move { to: None, .. }, _) => {
+                    self.table.remove(step.entity);
+                    self.plain.remove(&step.entity);
+                }
+                (_, Some(definition)) => {
+                    self.plain.insert(step.entity, definition.hash());
+                }
+                _ => {}
+            }
         }
-        Ok(planner.plan)
+        for entity in flagged {
+            self.plain.remove(entity);
+        }
     }
 }
 
@@ -158,8 +226,12 @@ impl<'a> Planner<'a> {
             let tests = source.declarations.iter().filter(|declaration| declaration.kind == Kind::Test);
             modules.extend(tests.map(|declaration| declaration.location.module_path().to_owned()));
         }
+        let based: BTreeSet<EntityId> = self.bases.values().map(|base| base.entity).collect();
         for module in modules {
-            let stored = self.look.tests_in(&module)?;
+            let mut stored = self.look.tests_in(&module)?;
+            if self.extent == Extent::Part {
+                stored.retain(|(entity, ..)| based.contains(entity));
+            }
             let stored: Vec<StoredTest<'_>> =
                 stored.iter().map(|(entity, name, text)| StoredTest { entity: *entity, name, text }).collect();
             let tests: BTreeSet<EntityId> = stored.iter().map(|test| test.entity).collect();
@@ -271,8 +343,11 @@ impl<'a> Planner<'a> {
                 if met.is_some() {
                     continue;
                 }
-                let fits = |(_, definition): &(ImportBase, Definition)| {
+                let name = declaration.location.name();
+                let fits = |(base, definition): &(ImportBase, Definition)| {
                     definition.kind == declaration.kind
+                        // What its text names, its location is named by: only tests are named after something else.
+                        && (definition.kind == Kind::Test || base.location.name() == name)
                         && (definition.text == declaration.text
                             || dm_lang::render(definition, &declaration.location, &self.table).text == declaration.text)
                 };
@@ -367,6 +442,9 @@ impl<'a> Planner<'a> {
         if met.base.is_some() && (stored.text == declaration.text || rendering.text == declaration.text) {
             // The folder's text is that of the base: what changed, changed here.
             self.plan.kept.push(declaration.location.to_string());
+            if let Some(base) = met.base.as_ref().filter(|base| base.file != source.file) {
+                self.plan.bases.push(ImportBase { file: source.file.clone(), ..base.clone() });
+            }
             return Ok(());
         }
         if met.base.is_none() && !self.request.overwrite {
@@ -378,7 +456,10 @@ impl<'a> Planner<'a> {
         match dm_lang::resolve_edit(&stored, &rendering, text, location, &asked, &self.table) {
             Ok(dm_lang::Edit::Unchanged) => {
                 self.plan.unchanged += 1;
-                Ok(())
+                match &met.base {
+                    Some(base) if base.content != met.content => Ok(()),
+                    _ => self.keep_base(source, declaration, &met, met.content),
+                }
             }
             Ok(dm_lang::Edit::Changed { definition, problems }) => {
                 self.warn(source, declaration, &problems);

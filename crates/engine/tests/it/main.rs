@@ -5,6 +5,7 @@
 mod conflicts;
 mod edits;
 mod exchange;
+mod git;
 mod imports;
 mod names;
 mod patch_files;

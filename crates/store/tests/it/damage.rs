@@ -61,6 +61,13 @@ const UNCHECKED: &[&str] = &[
     "command.data",
     "config.key",
     "config.value",
+    // What git has is told by git alone.
+    "git_source.head",
+    "git_lag.file",
+    "git_lag.reason",
+    "git_target.repository",
+    "git_target.branch",
+    "git_mark.object",
     // The order in which envelopes count is the store's own.
     "env.counted",
     // Local ids that nothing names.
@@ -128,6 +135,10 @@ fn full_store() -> TempStore {
     assert!(known.count > 0);
     let ids = tx.unknown_ids("home", dm_model::Space::PUBLIC).unwrap();
     tx.add_known("home", &ids[..ids.len() / 2]).unwrap();
+    tx.put_git_head("/home/ada/packages", &[7; 20]).unwrap();
+    tx.put_git_lag("/home/ada/packages", "a.dark", Some("row 1: nothing can be read")).unwrap();
+    let fact = tx.own_facts().unwrap().remove(0);
+    tx.put_git_marks("./out.git", "darkmatter", &[(fact, vec![8; 20])]).unwrap();
     let (at, kind, target) = (at(9), CommandKind::Plain, None);
     let (verb, words) = ("add".to_owned(), "a function".to_owned());
     tx.record(&NewCommand { session, at, kind, target, verb, words }, &[]).unwrap().unwrap();
@@ -276,6 +287,10 @@ fn a_lost_row_is_found_in_every_checked_table() {
         "command",
         "config",
         "draft_entity",
+        "git_lag",
+        "git_mark",
+        "git_source",
+        "git_target",
         "import_base",
         "import_root",
         "overruled",
