@@ -350,7 +350,8 @@ impl Verification<'_, '_> {
                 self.find(table, root, "its row of import_root is gone", Remedy::RestoreCopy);
             }
         }
-        let sql = "SELECT m.target, m.fact, t.id IS NULL, v.kind FROM git_mark m LEFT JOIN git_target t ON t.id = m.target
+        let sql =
+            "SELECT m.target, m.fact, t.id IS NULL, v.kind FROM git_mark m LEFT JOIN git_target t ON t.id = m.target
             LEFT JOIN env v ON v.id = m.fact";
         let rows = self.tx.rows(sql, [], |row| {
             Ok((row.get::<_, i64>(0)?, row.get::<_, i64>(1)?, row.get::<_, bool>(2)?, row.get::<_, Option<i64>>(3)?))

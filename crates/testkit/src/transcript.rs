@@ -272,6 +272,10 @@ impl Transcript {
             let input = String::from_utf8_lossy(input);
             return play_program(machine.command(&args), &input).map_err(|error| error.to_string());
         }
+        if name == "git" {
+            let input = String::from_utf8_lossy(input);
+            return play_program(sealed_git(machine, &args), &input).map_err(|error| error.to_string());
+        }
         let path = |path: &str| match path.strip_prefix("~/") {
             Some(below) => machine.home().join(below),
             None => machine.folder().join(path),
@@ -313,8 +317,10 @@ impl Transcript {
                 self.servers.retain(|(owner, _)| owner != machine.name());
                 Ok(Played::of(""))
             }
-            _ => Err("only dm, cd, cat, head, echo, mkdir, rm, cp, mv, ls, export and `kill %1` can be typed here"
-                .to_owned()),
+            _ => {
+                Err("only dm, git, cd, cat, head, echo, mkdir, rm, cp, mv, ls, export and `kill %1` can be typed here"
+                    .to_owned())
+            }
         }
     }
 
@@ -358,6 +364,21 @@ impl Transcript {
 }
 
 /// Runs the program with both outputs in one pipe, so that they come in the order of writing.
+/// Git as it is where nobody has configured anything: people are named after their machines, and the clock is the sandbox's.
+fn sealed_git(machine: &Machine, args: &[&str]) -> Command {
+    let mut command = Command::new("git");
+    machine.seal(command.args(args));
+    let now = command.get_envs().find(|(name, _)| *name == "DM_NOW").and_then(|(_, value)| value?.to_str());
+    let seconds = now.and_then(|now| now.parse::<u64>().ok()).map_or(0, |now| now / 1000);
+    command.env("GIT_CONFIG_GLOBAL", "/dev/null");
+    for role in ["AUTHOR", "COMMITTER"] {
+        command.env(format!("GIT_{role}_NAME"), machine.name());
+        command.env(format!("GIT_{role}_EMAIL"), format!("{}@example.org", machine.name()));
+        command.env(format!("GIT_{role}_DATE"), format!("{seconds} +0000"));
+    }
+    command
+}
+
 fn play_program(mut command: Command, input: &str) -> io::Result<Played> {
     let (mut reader, writer) = io::pipe()?;
     command.stdin(Stdio::piped()).stdout(writer.try_clone()?).stderr(writer);

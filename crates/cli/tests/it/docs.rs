@@ -17,6 +17,11 @@ fn import_and_export() {
 }
 
 #[test]
+fn git() {
+    walkthrough("git.md");
+}
+
+#[test]
 fn sessions_and_patches() {
     walkthrough("sessions-and-patches.md");
 }
