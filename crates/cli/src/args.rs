@@ -602,6 +602,8 @@ pub enum RemoteCommand {
     },
     /// List remotes
     List,
+    /// List what arrived and failed its checks
+    Quarantine,
     /// Forget a remote
     Remove {
         /// Its name here

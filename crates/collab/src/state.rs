@@ -85,6 +85,13 @@ impl Fingerprint {
         self.count = self.count.wrapping_add(1);
     }
 
+    /// Adds what another fingerprint sums up: of elements that are not in this one.
+    pub fn merge(&mut self, other: &Self) {
+        let count = self.count;
+        self.add(&other.sum);
+        self.count = count.wrapping_add(other.count);
+    }
+
     /// Takes an element's hash away again.
     pub fn remove(&mut self, element: &[u8; 32]) {
         let mut borrow = 0i16;

@@ -5,24 +5,32 @@
 //! [`Step`] that says what the caller does next, and read through [`ExchangeRead`]. What arrives is checked (hash, signature,
 //! bounds, and that it was asked for) before it is handed out to be stored.
 //!
-//! Equal sets are known equal after one message each way, by fingerprint. Otherwise the ids are exchanged as lists; the
-//! envelopes follow in bounded parcels, each after what it needs. A parcel is stored whole before the next is asked for, so an
-//! exchange that was cut goes on where it stopped: what is held already is not in the difference any more. Deliberately absent:
-//! reconciliation by ranges, quarantine, spaces other than the public one. `docs/formats/sync.md` has the bytes.
+//! Equal sets are known equal after one message each way, by a fingerprint per space. Otherwise the answerer says what came to it
+//! since, if that is the whole difference; else the sets are compared by ranges. The envelopes follow in bounded parcels, each
+//! after what it needs. A parcel is stored whole before the next is asked for, so an exchange that was cut goes on where it
+//! stopped: what is held already is not in the difference any more. An envelope that fails its checks is handed out apart and
+//! stops nothing else. `docs/formats/sync.md` has the bytes, `docs/design/reconciliation.md` the reasons; [`v1`] is the machine of
+//! the version before.
 
 mod initiator;
 mod message;
 mod parcel;
+mod ranges;
 mod responder;
+pub mod v1;
 
-use dm_model::{DecodeError, DefHash, Definition, EnvelopeError, EnvelopeId, RevisionId, Space};
+use dm_model::codec::{Domain, hash};
+use dm_model::{DecodeError, DefHash, Definition, EnvelopeError, EnvelopeId, InstanceId, RevisionId, Space};
 
 use crate::read::{ProjectionRead, ReadError};
 use crate::state::Fingerprint;
 
-pub use initiator::{Initiator, Outcome, Plan};
-pub use message::{Message, PROTOCOL_VERSION, Verdict};
-pub use parcel::{Parcel, Received, Sealed, check_parcel};
+pub use initiator::{Initiator, Plan};
+pub use message::{BEHIND_IDS_MAX, Delivery, Message, PROTOCOL_VERSION, SPACES_MAX, SpaceClaim, Verdict};
+pub use parcel::{Flaw, Parcel, Received, Refused, Sealed, check_parcel};
+pub use ranges::{
+    CLAIMED_IDS_MAX, Claim, LIST_IDS, OFFERED_IDS_MAX, PARTS, Parts, Place, RANGES_MAX, Range, RangeAnswer,
+};
 pub use responder::Responder;
 
 /// Most bytes of one message. An envelope of the greatest size fits, with some content beside it.
@@ -52,8 +60,17 @@ pub trait ExchangeRead: ProjectionRead {
     fn ids_in_order(&self, ids: &[EnvelopeId]) -> Result<Vec<EnvelopeId>, ReadError>;
     /// A held definition.
     fn definition(&self, hash: &DefHash) -> Result<Option<Definition>, ReadError>;
-    /// What waiting revisions name and the content store lacks.
-    fn missing_contents(&self) -> Result<Vec<(RevisionId, DefHash)>, ReadError>;
+    /// What waiting revisions of these spaces name and the content store lacks: at most `limit` of it.
+    fn missing_contents(&self, spaces: &[Space], limit: usize) -> Result<Vec<(RevisionId, DefHash)>, ReadError>;
+    /// The fingerprint of the envelopes held of a space that stand in a range.
+    fn range_fingerprint(&self, space: Space, range: &Range) -> Result<Fingerprint, ReadError>;
+    /// The envelopes held of a space that stand in a range, at most `limit` of them.
+    fn range_ids(&self, space: Space, range: &Range, limit: usize) -> Result<Vec<EnvelopeId>, ReadError>;
+    /// Places inside a range, ascending, that cut it into at most so many parts of about as many envelopes each; none if all
+    /// stand at one place.
+    fn range_cuts(&self, space: Space, range: &Range, parts: usize) -> Result<Vec<Place>, ReadError>;
+    /// The newest envelopes of a space, the last that came here first: at most `limit` of them.
+    fn newest_ids(&self, space: Space, limit: usize) -> Result<Vec<EnvelopeId>, ReadError>;
     /// The fingerprint of the envelopes that a peer is known to hold.
     fn known_fingerprint(&self, peer: &str, space: Space) -> Result<Fingerprint, ReadError>;
     /// The envelopes that a peer is not known to hold, ascending.
@@ -84,9 +101,9 @@ impl Direction {
 /// What the caller of a machine does next.
 #[derive(Debug)]
 #[must_use = "the exchange goes on only if the step is taken"]
-pub enum Step {
+pub enum Step<M = Message> {
     /// Send this; an initiator hands the answer to [`Initiator::handle`].
-    Send(Message),
+    Send(M),
     /// Store this, all or nothing, then call `stored`.
     Store(Received),
     /// Apply what does not conflict (SEMANTICS R25), then call `settled` with the envelopes that this made.
@@ -95,11 +112,46 @@ pub enum Step {
     Done,
 }
 
+/// A message that has a name for its kind, for messages about messages.
+pub trait Named {
+    /// Its kind.
+    fn kind(&self) -> &'static str;
+}
+
+/// What an exchange did so far; after an error too.
+#[derive(Debug, Clone, Default)]
+pub struct Outcome {
+    /// The peer's instance, once it answered.
+    pub peer: Option<InstanceId>,
+    /// What was sent, and stored there.
+    pub sent: Vec<EnvelopeId>,
+    /// What was received.
+    pub received: Vec<EnvelopeId>,
+    /// What the peer turned out to hold.
+    pub known: Vec<EnvelopeId>,
+    /// What came and did not pass its checks.
+    pub quarantined: Vec<EnvelopeId>,
+    /// What was sent and did not pass the peer's checks.
+    pub refused: Vec<EnvelopeId>,
+    /// The spaces that the peer does not share.
+    pub not_shared: Vec<Space>,
+    /// How many envelopes the peer offered and then did not have.
+    pub withheld: usize,
+    /// Whether the sets differ so much that the next exchange has to go on.
+    pub incomplete: bool,
+}
+
+/// What an envelope adds to a fingerprint.
+#[must_use]
+pub fn set_element(id: &EnvelopeId) -> [u8; 32] {
+    hash(Domain::SetElement, 1, &[id.as_bytes()])
+}
+
 /// What a peer did wrong. Nothing of the message in question is stored.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ProtocolError {
     /// The peer speaks another version.
-    #[error("protocol version {found} is not known here, only {PROTOCOL_VERSION}")]
+    #[error("protocol version {found} is not known here, only {PROTOCOL_VERSION} and {}", v1::VERSION)]
     Version {
         /// The version it spoke.
         found: u8,
@@ -134,6 +186,15 @@ pub enum ProtocolError {
     /// The peer offered envelopes and does not send them.
     #[error("{0} envelopes were offered and not sent")]
     Withheld(usize),
+    /// What is said about a range does not fit it.
+    #[error("what it says of a range {0}")]
+    Range(&'static str),
+    /// Ranges that are compared without end.
+    #[error("{0} questions about ranges brought nothing: the comparison would never end")]
+    NoEnd(u32),
+    /// More envelopes that wait for others than a store takes.
+    #[error("{0} envelopes would wait for others that did not come: what they need has to come first")]
+    TooManyWaiting(u64),
     /// A space that is not shared.
     #[error("a space that is not shared here")]
     OtherSpace,

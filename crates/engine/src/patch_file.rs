@@ -66,7 +66,7 @@ impl Checked {
     /// Checks a payload by itself: hashes, signatures, bounds, and that nothing in it belongs to no patch of it.
     fn of(payload: Payload) -> Result<Self, EngineError> {
         let revisions_only = |envelope: &dm_model::Envelope| matches!(envelope.body(), Body::Revision(_));
-        let received = sync::check_parcel(&payload.parcel, Space::PUBLIC, &revisions_only, &|_| Ok(false));
+        let received = sync::check_parcel(&payload.parcel, &[Space::PUBLIC], &revisions_only, &|_| Ok(false));
         let received = received.map_err(|error| match error {
             SyncError::Protocol(error) => EngineError::PatchFile(PatchFileError::Altered(error.to_string())),
             SyncError::Read(error) => error.into(),
@@ -257,7 +257,7 @@ impl Transaction<'_> {
             }
         }
         let needs = checked.needs;
-        let new_keys = self.store_received(checked.received)?;
+        let new_keys = self.store_received(checked.received, "a patch file")?;
         let mut waits_for = BTreeSet::new();
         for note in needs {
             if self.tx.op(&note.op)?.is_none() {

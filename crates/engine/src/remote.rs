@@ -5,14 +5,14 @@ use std::io;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use dm_collab::sync::{MESSAGE_BYTES_MAX, Message, ProtocolError};
+use dm_collab::sync::{MESSAGE_BYTES_MAX, ProtocolError};
 use dm_model::Space;
 use serde::Deserialize;
 use ureq::http::StatusCode;
 
 use crate::engine::{Engine, OpenOptions};
 use crate::error::EngineError;
-use crate::wire::{self, SYNC_MEDIA_TYPE};
+use crate::wire::{self, SYNC_MEDIA_TYPE, Spoken};
 
 /// A whole answer may take so many times the time-out of one silence: a slow line is not a dead one, but an endless drip is.
 const WHOLE_ANSWER_TIMEOUTS: u32 = 20;
@@ -113,39 +113,30 @@ impl Line {
     }
 
     /// Asks a question and waits for its answer.
-    pub(crate) fn ask(&mut self, question: &Message) -> Result<Message, RemoteError> {
+    pub(crate) fn ask(&mut self, question: &Spoken) -> Result<Vec<u8>, RemoteError> {
         self.trips += 1;
         match &self.way {
             Way::Store(engine) => {
-                let answer = engine.answer(question.clone(), &self.spaces).map_err(|error| match error {
+                let answer = engine.respond(&question.bytes, &self.spaces).map_err(|error| match error {
                     EngineError::Peer(error) => RemoteError::Invalid(error),
                     error => RemoteError::Store(error.to_string()),
                 })?;
-                self.bytes_sent += question.encode().len() as u64;
-                self.bytes_received += answer.encode().len() as u64;
-                Ok(answer)
+                self.bytes_sent += question.bytes.len() as u64;
+                self.bytes_received += answer.bytes.len() as u64;
+                Ok(answer.bytes)
             }
             Way::Http(http) => {
-                let body = wire::pack(&question.encode());
+                let body = question.pack();
                 self.bytes_sent += body.len() as u64;
                 let answer = http.post(&body, self.trips)?;
                 self.bytes_received += answer.len() as u64;
-                unpack(&answer)
+                wire::unpack(&answer).map_err(|error| match error.kind() {
+                    io::ErrorKind::UnexpectedEof => RemoteError::Cut(error.to_string()),
+                    _ => RemoteError::Foreign(format!("its answer does not unpack: {error}")),
+                })
             }
         }
     }
-}
-
-/// The message in the body of an answer.
-fn unpack(body: &[u8]) -> Result<Message, RemoteError> {
-    let bytes = wire::unpack(body).map_err(|error| match error.kind() {
-        io::ErrorKind::UnexpectedEof => RemoteError::Cut(error.to_string()),
-        _ => RemoteError::Foreign(format!("its answer does not unpack: {error}")),
-    })?;
-    Message::decode(&bytes).map_err(|error| match error {
-        ProtocolError::Version { .. } => RemoteError::Version(error.to_string()),
-        error => RemoteError::Invalid(error),
-    })
 }
 
 impl Http {

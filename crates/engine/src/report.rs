@@ -310,6 +310,8 @@ pub struct Status {
     pub remotes: Vec<RemoteSummary>,
     /// Envelopes that wait for something they need.
     pub pending: u64,
+    /// Envelopes in quarantine.
+    pub quarantined: u64,
     /// Definitions live in main.
     pub definitions: u64,
     /// The fingerprint of main's view: equal views, equal fingerprints.
@@ -460,6 +462,27 @@ pub struct NewKey {
     pub trusted: bool,
 }
 
+/// An envelope that arrived and did not pass its checks.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct QuarantineEntry {
+    /// Its id.
+    pub id: String,
+    /// Who sent it last: a remote, or `(pushed)` to this server.
+    pub remote: String,
+    /// `damaged`, `signature`, or `newer`: a format of a later version.
+    pub reason: String,
+    /// Why, in words.
+    pub words: String,
+    /// How many bytes are kept of it; none if they are too many.
+    pub bytes: Option<u64>,
+    /// When it came first.
+    pub first_seen_at: i64,
+    /// When it came last.
+    pub last_seen_at: i64,
+    /// How often it came.
+    pub tries: u64,
+}
+
 /// What receiving brought.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Received {
@@ -484,6 +507,8 @@ pub struct ExchangeReport {
     pub remote: String,
     /// Whether nothing was exchanged.
     pub dry_run: bool,
+    /// The version of the protocol that was spoken.
+    pub protocol: u64,
     /// Patches sent.
     pub sent: Vec<PatchSummary>,
     /// Envelopes sent: revisions of patches, and facts.
@@ -496,6 +521,16 @@ pub struct ExchangeReport {
     pub received_facts: u64,
     /// What they brought.
     pub received: Received,
+    /// Ids of envelopes that came and did not pass their checks: they are in quarantine.
+    pub quarantined: Vec<String>,
+    /// Ids of envelopes that did not pass the remote's checks.
+    pub refused: Vec<String>,
+    /// Envelopes that the remote offered and then did not have.
+    pub withheld: u64,
+    /// Spaces that the remote does not share.
+    pub not_shared: Vec<String>,
+    /// Whether the difference was too large for one exchange: the next one goes on.
+    pub incomplete: bool,
     /// Round trips.
     pub round_trips: u64,
     /// Bytes of bodies sent.

@@ -16,7 +16,7 @@ use crate::look::{Found, Look};
 use crate::patches;
 use crate::report::{
     ConflictSummary, Entry, HeldPatch, Listing, LogEntry, ModuleEntry, PatchChanges, PatchDiff, PatchShown,
-    PatchSummary, RemoteSummary, SessionSummary, Setting, Shown, Status,
+    PatchSummary, QuarantineEntry, RemoteSummary, SessionSummary, Setting, Shown, Status,
 };
 use crate::save::{Base, Opened};
 use crate::transaction::{may_write, session_view};
@@ -283,6 +283,7 @@ impl<'e> Snapshot<'e> {
             conflicts: summaries_of(&look, &self.workspace, &conflicts::listed_with(&look, &candidates)?)?,
             remotes: self.remotes()?,
             pending: self.tx.pending_count()?,
+            quarantined: self.tx.quarantined_count()?,
             definitions: self.tx.names_count()?,
             view_fingerprint: self.tx.view_fingerprint()?.short(),
         })
@@ -495,6 +496,24 @@ impl<'e> Snapshot<'e> {
             summaries.push(remote_summary(&self.tx, &remote)?);
         }
         Ok(summaries)
+    }
+
+    /// What arrived and did not pass its checks.
+    ///
+    /// # Errors
+    /// If the store cannot be read.
+    pub fn quarantine(&self) -> Result<Vec<QuarantineEntry>, EngineError> {
+        let entry = |one: dm_store::Quarantined| QuarantineEntry {
+            id: one.id.to_string(),
+            remote: one.remote,
+            reason: one.reason.as_str().to_owned(),
+            words: one.words,
+            bytes: one.bytes.map(|bytes| bytes.len() as u64),
+            first_seen_at: one.first_seen.as_ms(),
+            last_seen_at: one.last_seen.as_ms(),
+            tries: one.tries,
+        };
+        Ok(self.tx.quarantined()?.into_iter().map(entry).collect())
     }
 
     /// The store's settings.

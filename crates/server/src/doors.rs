@@ -10,7 +10,7 @@ use axum::middleware::{self, Next};
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::{get, post};
 use axum::{Extension, Json, Router};
-use dm_collab::sync::{MESSAGE_BYTES_MAX, Message, ProtocolError};
+use dm_collab::sync::MESSAGE_BYTES_MAX;
 use dm_engine::wire::{self, SYNC_MEDIA_TYPE};
 use dm_engine::{Access, InstanceSummary, Received};
 use dm_model::Space;
@@ -27,6 +27,7 @@ const REQUEST_SECONDS_MAX: u64 = 300;
 struct App {
     pool: Pool,
     require_token: bool,
+    protocol_max: u8,
 }
 
 /// The spaces that whoever asks may read and write to.
@@ -34,8 +35,8 @@ struct App {
 struct Allowed(Vec<Space>);
 
 /// All doors of a store.
-pub fn router(pool: Pool, require_token: bool) -> Router {
-    let app = App { pool, require_token };
+pub fn router(pool: Pool, require_token: bool, protocol_max: u8) -> Router {
+    let app = App { pool, require_token, protocol_max };
     let guarded = Router::new()
         .route("/api/sync", post(sync))
         .route("/api/patches/push", post(push))
@@ -115,12 +116,11 @@ async fn sync(
     }
     let body = body.map_err(|rejection| body_failure(&rejection))?;
     let bytes = wire::unpack(&body).map_err(|error| Failure::request(format!("the body does not unpack: {error}")))?;
-    let question = Message::decode(&bytes).map_err(|error| match error {
-        ProtocolError::Version { .. } => Failure::version(error.to_string()),
-        error => Failure::request(error.to_string()),
-    })?;
-    let answer = app.pool.run(move |engine| engine.answer(question, &allowed)).await?;
-    let answer = wire::pack(&answer.encode());
+    if let Some(found) = bytes.first().copied().filter(|version| *version > app.protocol_max) {
+        let words = format!("protocol version {found} is not spoken here, only up to {}", app.protocol_max);
+        return Err(Failure::version(words));
+    }
+    let answer = app.pool.run(move |engine| Ok(engine.respond(&bytes, &allowed)?.pack())).await?;
     Ok(([(header::CONTENT_TYPE, SYNC_MEDIA_TYPE)], answer).into_response())
 }
 

@@ -3,6 +3,7 @@
 use axum::Json;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
+use dm_collab::sync::ProtocolError;
 use dm_engine::{EngineError, StoreError};
 use serde::Serialize;
 
@@ -78,6 +79,7 @@ impl Failure {
 impl From<EngineError> for Failure {
     fn from(error: EngineError) -> Self {
         match error {
+            EngineError::Peer(error @ ProtocolError::Version { .. }) => Self::version(error.to_string()),
             EngineError::Peer(error) => Self::request(error.to_string()),
             EngineError::ForeignCursor(_) => Self::request(format!("{error}; begin again without one")),
             EngineError::Store(StoreError::Busy { .. }) => Self {

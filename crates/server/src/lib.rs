@@ -18,6 +18,8 @@ use std::time::Duration;
 use dm_engine::Engine;
 use tokio::signal::unix::{SignalKind, signal};
 
+pub use dm_collab::sync::PROTOCOL_VERSION;
+
 use crate::pool::Pool;
 
 /// Threads that turn requests into answers; the work is done on blocking threads beside them.
@@ -33,6 +35,8 @@ pub struct ServeConfig {
     pub listen: String,
     /// Whether a token is asked for even before the first one was made.
     pub require_token: bool,
+    /// The latest version of the protocol that is spoken: [`PROTOCOL_VERSION`], unless peers are to meet an older server.
+    pub protocol_max: u8,
 }
 
 /// Why a store is not served, or not any more.
@@ -99,7 +103,7 @@ fn run<S: Future<Output = ()>>(
     let address = |source| ServeError::Address { listen: config.listen.clone(), source };
     let resolved = config.listen.to_socket_addrs().map_err(address)?.next();
     let resolved = resolved.ok_or_else(|| address(std::io::Error::other("it names no host")))?;
-    let app = doors::router(Pool::new(engine), config.require_token);
+    let app = doors::router(Pool::new(engine), config.require_token, config.protocol_max);
     runtime.block_on(async {
         // Asked for before anyone is told where to connect, so that no signal after that is missed.
         let stop = stop()?;

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use dm_collab::sync::ExchangeRead;
+use dm_collab::sync::{ExchangeRead, Place, Range};
 use dm_collab::{
     Batch, ContentHead, Effect, EntityState, Fingerprint, Membership, Need, Presence, ProjectionDelta, ProjectionRead,
     ReadError, fold,
@@ -14,10 +14,22 @@ use dm_model::{
     RevisionId, Space,
 };
 
+/// In which order envelopes came: two instances that hold the same are equal whatever it is.
+#[derive(Clone, Debug, Default)]
+struct Arrived(Vec<EnvelopeId>);
+
+impl PartialEq for Arrived {
+    fn eq(&self, _: &Self) -> bool {
+        true
+    }
+}
+
 /// What one instance holds and what its main's projection says. Two that hold the same are equal.
 #[derive(Clone, PartialEq, Debug)]
 pub struct Memory {
     own: InstanceId,
+    /// In which order they came.
+    arrived: Arrived,
     /// All envelopes held.
     pub envelopes: BTreeMap<EnvelopeId, Arc<Envelope>>,
     /// Those that count.
@@ -52,6 +64,7 @@ impl Memory {
     pub fn new(own: InstanceId) -> Self {
         Self {
             own,
+            arrived: Arrived::default(),
             envelopes: BTreeMap::new(),
             counted: BTreeSet::new(),
             pending: BTreeMap::new(),
@@ -87,6 +100,7 @@ impl Memory {
     fn write(&mut self, batch: &Batch, delta: &ProjectionDelta) {
         for envelope in &batch.envelopes {
             self.envelopes.insert(envelope.id(), Arc::clone(envelope));
+            self.arrived.0.push(envelope.id());
         }
         for head in &batch.content {
             self.content.insert(head.hash, (head.kind, head.uses.clone()));
@@ -290,6 +304,14 @@ impl Memory {
         self.envelopes.iter().filter(move |(_, envelope)| envelope.header().space == space).map(|(id, _)| id)
     }
 
+    /// The envelopes of a range, in order.
+    fn placed(&self, space: Space, range: &Range) -> Vec<(Place, EnvelopeId)> {
+        let places = self.of_space(space).map(|id| (Place::of(&self.envelopes[id]), *id));
+        let mut placed: Vec<_> = places.filter(|(place, _)| range.has(*place)).collect();
+        placed.sort_unstable();
+        placed
+    }
+
     /// Puts an envelope behind all that it needs and that is held.
     fn place(&self, id: &EnvelopeId, seen: &mut BTreeSet<EnvelopeId>, order: &mut Vec<EnvelopeId>) {
         let Some(envelope) = self.envelopes.get(id).filter(|_| seen.insert(*id)) else { return };
@@ -319,10 +341,32 @@ impl ExchangeRead for Memory {
         order.retain(|id| ids.contains(id));
         Ok(order)
     }
+    fn range_fingerprint(&self, space: Space, range: &Range) -> Result<Fingerprint, ReadError> {
+        Ok(fingerprint_of(self.placed(space, range).iter().map(|(_, id)| id)))
+    }
+    fn range_ids(&self, space: Space, range: &Range, limit: usize) -> Result<Vec<EnvelopeId>, ReadError> {
+        Ok(self.placed(space, range).into_iter().map(|(_, id)| id).take(limit).collect())
+    }
+    fn range_cuts(&self, space: Space, range: &Range, parts: usize) -> Result<Vec<Place>, ReadError> {
+        let placed = self.placed(space, range);
+        let Some((first, _)) = placed.first() else { return Ok(Vec::new()) };
+        let at = |part: usize| placed.get(part * placed.len() / parts).map(|(place, _)| *place);
+        let cuts: BTreeSet<Place> = (1..parts).filter_map(at).filter(|place| place > first).collect();
+        if cuts.is_empty() {
+            // All but a few stand at the first place.
+            return Ok(placed.iter().map(|(place, _)| *place).find(|place| place > first).into_iter().collect());
+        }
+        Ok(cuts.into_iter().collect())
+    }
+    fn newest_ids(&self, space: Space, limit: usize) -> Result<Vec<EnvelopeId>, ReadError> {
+        let of_space = |id: &&EnvelopeId| self.envelopes[*id].header().space == space;
+        Ok(self.arrived.0.iter().rev().filter(of_space).take(limit).copied().collect())
+    }
     fn definition(&self, hash: &DefHash) -> Result<Option<Definition>, ReadError> {
         Ok(self.definitions.get(hash).map(|definition| (**definition).clone()))
     }
-    fn missing_contents(&self) -> Result<Vec<(RevisionId, DefHash)>, ReadError> {
+    fn missing_contents(&self, spaces: &[Space], limit: usize) -> Result<Vec<(RevisionId, DefHash)>, ReadError> {
+        let shared = |(id, _): &(&EnvelopeId, &Vec<Need>)| spaces.contains(&self.envelopes[*id].header().space);
         let content = |need: &Need| match need {
             Need::Content(hash) => Some(*hash),
             _ => None,
@@ -330,7 +374,7 @@ impl ExchangeRead for Memory {
         let of = |(id, needs): (&EnvelopeId, &Vec<Need>)| {
             needs.iter().filter_map(content).map(|hash| (*id, hash)).collect::<Vec<_>>()
         };
-        Ok(self.pending.iter().flat_map(of).collect())
+        Ok(self.pending.iter().filter(shared).flat_map(of).take(limit).collect())
     }
     fn known_fingerprint(&self, peer: &str, space: Space) -> Result<Fingerprint, ReadError> {
         let known = self.known.get(peer);

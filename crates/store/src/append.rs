@@ -130,6 +130,10 @@ impl WriteTx<'_> {
         }
         self.insert_prefixes("log_h", prefixes.into_iter())?;
         self.add_to_spaces(envelopes)?;
+        let added: Vec<_> = judged.iter().filter(|(_, envelope)| new.contains_key(&envelope.id())).cloned().collect();
+        self.add_to_ranges(&added)?;
+        self.add_unsent(&added)?;
+        self.release(new.keys().copied())?;
         Ok(judged)
     }
 

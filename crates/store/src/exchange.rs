@@ -1,6 +1,6 @@
 //! What the sync machine asks of a store.
 
-use dm_collab::sync::ExchangeRead;
+use dm_collab::sync::{ExchangeRead, Place, Range};
 use dm_collab::{Fingerprint, ReadError};
 use dm_model::{DefHash, Definition, EnvelopeId, RevisionId, Space};
 
@@ -22,8 +22,24 @@ macro_rules! exchange_read {
             fn definition(&self, hash: &DefHash) -> Result<Option<Definition>, ReadError> {
                 Ok(ReadTx::definition(self, hash)?)
             }
-            fn missing_contents(&self) -> Result<Vec<(RevisionId, DefHash)>, ReadError> {
-                Ok(ReadTx::missing_contents(self)?)
+            fn missing_contents(
+                &self,
+                spaces: &[Space],
+                limit: usize,
+            ) -> Result<Vec<(RevisionId, DefHash)>, ReadError> {
+                Ok(ReadTx::missing_contents(self, spaces, limit)?)
+            }
+            fn range_fingerprint(&self, space: Space, range: &Range) -> Result<Fingerprint, ReadError> {
+                Ok(ReadTx::range_fingerprint(self, space, range)?)
+            }
+            fn range_ids(&self, space: Space, range: &Range, limit: usize) -> Result<Vec<EnvelopeId>, ReadError> {
+                Ok(ReadTx::range_ids(self, space, range, limit)?)
+            }
+            fn range_cuts(&self, space: Space, range: &Range, parts: usize) -> Result<Vec<Place>, ReadError> {
+                Ok(ReadTx::range_cuts(self, space, range, parts)?)
+            }
+            fn newest_ids(&self, space: Space, limit: usize) -> Result<Vec<EnvelopeId>, ReadError> {
+                Ok(ReadTx::newest_ids(self, space, limit)?)
             }
             fn known_fingerprint(&self, peer: &str, space: Space) -> Result<Fingerprint, ReadError> {
                 Ok(ReadTx::known_fingerprint(self, peer, space)?)

@@ -357,18 +357,30 @@ impl ReadTx<'_> {
         Ok(count.unwrap_or_default().cast_unsigned())
     }
 
-    /// The definitions that waiting revisions name and that are not held, ascending.
+    /// The definitions that waiting revisions of these spaces name and that are not held, ascending: at most `limit` of them.
     ///
     /// # Errors
     /// The disk; a damaged row.
-    pub fn missing_contents(&self) -> Result<Vec<(RevisionId, DefHash)>, StoreError> {
-        let content = |(id, needs): (EnvelopeId, Vec<Need>)| {
-            needs.into_iter().filter_map(move |need| match need {
-                Need::Content(hash) => Some((id, hash)),
-                _ => None,
-            })
-        };
-        Ok(self.pending()?.into_iter().flat_map(content).collect())
+    pub fn missing_contents(&self, spaces: &[Space], limit: usize) -> Result<Vec<(RevisionId, DefHash)>, StoreError> {
+        // In the table of needs all definitions stand together.
+        let sql = "SELECT l.hash, n.need FROM need n JOIN env v ON v.id = n.env JOIN log l ON l.id = n.env
+            WHERE n.need >= x'03' AND n.need < x'04' AND v.space = ?1 LIMIT ?2";
+        let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+        let mut missing = Vec::new();
+        for space in spaces {
+            let rows = self.rows(sql, (space.as_bytes(), limit), |row| {
+                Ok((RevisionId::from_bytes(row.get(0)?), row.get::<_, Vec<u8>>(1)?))
+            })?;
+            for (revision, key) in rows {
+                match need_of_key(&key) {
+                    Some(Need::Content(hash)) => missing.push((revision, hash)),
+                    _ => return Err(self.damaged(format!("a need of revision {revision}"))),
+                }
+            }
+        }
+        missing.sort_unstable();
+        missing.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
+        Ok(missing)
     }
 
     /// The definitions that a held revision names, ascending; none if that envelope is no revision, or not held.

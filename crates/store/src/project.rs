@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use rustc_hash::FxHashMap;
 
-use dm_collab::{Effect, EntityState, Membership, ProjectionDelta};
+use dm_collab::{Effect, EntityState, Membership, ProjectionDelta, ProjectionRead as _};
 use dm_model::{Body, EntityId, Envelope, EnvelopeId, InstanceId, Op, OpId, PatchId, Revision};
 
 use crate::error::StoreError;
@@ -49,6 +49,7 @@ impl WriteTx<'_> {
         self.write_pending(pending, delta)?;
         self.write_ops(counted, delta)?;
         self.write_channels(delta)?;
+        self.write_unseen(delta)?;
         self.write_effects(delta)?;
         self.write_entities(&delta.entities)?;
         self.run(
@@ -237,6 +238,28 @@ impl WriteTx<'_> {
                 "INSERT OR REPLACE INTO member (channel, patch, state, revisions) VALUES (?1, ?2, ?3, ?4)",
                 (local, patch.as_bytes(), state, revisions),
             )?;
+        }
+        Ok(())
+    }
+
+    /// Keeps the list of what other mains have in and the own one never touched.
+    fn write_unseen(&self, delta: &ProjectionDelta) -> Result<(), StoreError> {
+        let own = self.own_channel();
+        let own_local = self.channel_local(&own)?.unwrap_or(0);
+        let touched = delta.membership.keys().filter(|(channel, _)| *channel == own).map(|(_, patch)| patch);
+        for patch in touched {
+            self.run("DELETE FROM unseen WHERE patch = ?1", [patch.as_bytes()])?;
+        }
+        for ((channel, patch), membership) in delta.membership.iter().filter(|((channel, _), _)| *channel != own) {
+            let local = self.channel_interned(channel)?;
+            let sql = "SELECT 1 FROM member WHERE channel = ?1 AND patch = ?2";
+            let known = self.row(sql, (own_local, patch.as_bytes()), |_| Ok(()))?.is_some();
+            let sql = if !known && matches!(membership, Membership::In(_)) {
+                "INSERT OR IGNORE INTO unseen (patch, channel) VALUES (?1, ?2)"
+            } else {
+                "DELETE FROM unseen WHERE patch = ?1 AND channel = ?2"
+            };
+            self.run(sql, (patch.as_bytes(), local))?;
         }
         Ok(())
     }

@@ -439,11 +439,10 @@ impl ProjectionRead for ReadTx<'_> {
     }
 
     fn unseen(&self) -> Result<Vec<(PatchId, Vec<RevisionId>)>, ReadError> {
-        let own = self.channel_local(&self.own_channel())?.unwrap_or(0);
-        let sql = "SELECT m.patch, m.revisions FROM member m WHERE m.channel <> ?1 AND m.state = 1
-                   AND NOT EXISTS (SELECT 1 FROM member o WHERE o.channel = ?1 AND o.patch = m.patch)";
-        let rows = self
-            .rows(sql, [own], |row| Ok((PatchId::from_bytes(row.get(0)?), row.get(1).map(RevisionId::from_bytes)?)))?;
+        let sql =
+            "SELECT m.patch, m.revisions FROM unseen u JOIN member m ON m.channel = u.channel AND m.patch = u.patch";
+        let rows =
+            self.rows(sql, [], |row| Ok((PatchId::from_bytes(row.get(0)?), row.get(1).map(RevisionId::from_bytes)?)))?;
         let mut unseen: BTreeMap<PatchId, BTreeSet<RevisionId>> = BTreeMap::new();
         for (patch, revision) in rows {
             unseen.entry(patch).or_default().insert(revision);

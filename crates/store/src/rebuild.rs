@@ -64,6 +64,17 @@ const ROWS: &[(&str, &str)] = &[
         "SELECT quote(t.hash) || ' ' || quote(s.hash) FROM dep x LEFT JOIN entity t ON t.id = x.target LEFT JOIN entity s ON s.id = x.source",
     ),
     (
+        "env_at",
+        "SELECT quote(s.space) || ' ' || x.time || ' ' || x.h8 || ' ' || quote(l.hash)
+         FROM env_at x LEFT JOIN space_no s ON s.id = x.space LEFT JOIN log l ON l.id = x.env",
+    ),
+    // Where buckets begin follows from the order of arrival; what they sum up is looked at by itself.
+    ("bucket", "SELECT quote(s.space) || ' ' || sum(x.count) FROM bucket x LEFT JOIN space_no s ON s.id = x.space GROUP BY x.space"),
+    (
+        "unseen",
+        "SELECT quote(x.patch) || ' ' || quote(c.hash) FROM unseen x LEFT JOIN channel c ON c.id = x.channel",
+    ),
+    (
         "mark",
         "SELECT x.kind || ' ' || CASE x.kind WHEN 2 THEN quote(x.a)
             WHEN 4 THEN (SELECT quote(l.hash) FROM log l WHERE l.id = x.a)
@@ -130,6 +141,7 @@ impl WriteTx<'_> {
         let judged: Vec<_> =
             judged.filter_map(|id| Some((*locals.get(id)?, std::sync::Arc::clone(by_id.get(id)?)))).collect();
         self.add_to_spaces(&batch.envelopes)?;
+        self.add_to_ranges(&judged)?;
         self.write_delta(&judged, &delta)?;
         self.bear_entities()
     }

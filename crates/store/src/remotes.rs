@@ -1,7 +1,10 @@
 //! Other instances as this one knows them: remotes, what was exchanged with each, keys seen, tokens given out.
 
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
 use dm_collab::Fingerprint;
-use dm_model::{AuthorKey, EnvelopeId, Space, Timestamp};
+use dm_model::{AuthorKey, Envelope, EnvelopeId, Space, Timestamp};
 
 use crate::append::set_element;
 use crate::command::Row;
@@ -167,8 +170,10 @@ impl ReadTx<'_> {
     /// The disk; no such remote.
     pub fn known_ids(&self, remote: &str, space: Space) -> Result<Vec<EnvelopeId>, StoreError> {
         let local = self.remote_local(remote)?;
-        let sql = "SELECT k.env FROM known k JOIN env v ON v.id = k.env WHERE k.remote = ?1 AND v.space = ?2";
-        self.envelope_ids_of(sql, (local, space.as_bytes()))
+        let Some(space) = self.space_local(space)? else { return Ok(Vec::new()) };
+        let sql = "SELECT a.env FROM env_at a WHERE a.space = ?2
+            AND NOT EXISTS (SELECT 1 FROM unsent u WHERE u.remote = ?1 AND u.space = ?2 AND u.env = a.env)";
+        self.envelope_ids_of(sql, (local, space))
     }
 
     /// The envelopes of a space that were neither received from a remote nor pushed to it, ascending.
@@ -177,9 +182,8 @@ impl ReadTx<'_> {
     /// The disk; no such remote.
     pub fn unknown_ids(&self, remote: &str, space: Space) -> Result<Vec<EnvelopeId>, StoreError> {
         let local = self.remote_local(remote)?;
-        let sql = "SELECT v.id FROM env v WHERE v.space = ?2
-            AND NOT EXISTS (SELECT 1 FROM known k WHERE k.remote = ?1 AND k.env = v.id)";
-        self.envelope_ids_of(sql, (local, space.as_bytes()))
+        let Some(space) = self.space_local(space)? else { return Ok(Vec::new()) };
+        self.envelope_ids_of("SELECT env FROM unsent WHERE remote = ?1 AND space = ?2", (local, space))
     }
 
     /// Whether any remote has an envelope, as far as is known here.
@@ -188,7 +192,9 @@ impl ReadTx<'_> {
     /// The disk.
     pub fn is_known(&self, id: &EnvelopeId) -> Result<bool, StoreError> {
         let Some(local) = self.log_local(id)? else { return Ok(false) };
-        Ok(self.row("SELECT 1 FROM known WHERE env = ?1 LIMIT 1", [local], |row| row.get::<_, i64>(0))?.is_some())
+        let sql = "SELECT 1 FROM remote r, env v JOIN space_no s ON s.space = v.space WHERE v.id = ?1 AND NOT EXISTS
+            (SELECT 1 FROM unsent u WHERE u.remote = r.id AND u.space = s.id AND u.env = v.id) LIMIT 1";
+        Ok(self.row(sql, [local], |_| Ok(()))?.is_some())
     }
 
     /// How many [`ReadTx::unknown_ids`] there are, without reading them.
@@ -205,12 +211,26 @@ impl ReadTx<'_> {
     /// # Errors
     /// The disk; no such remote.
     pub fn known_fingerprint(&self, remote: &str, space: Space) -> Result<Fingerprint, StoreError> {
-        let local = self.remote_local(remote)?;
+        self.known_of(self.remote_local(remote)?, space)
+    }
+
+    fn known_of(&self, remote: i64, space: Space) -> Result<Fingerprint, StoreError> {
         let sql = "SELECT count, sum FROM known_space WHERE remote = ?1 AND space = ?2";
-        let found = self.row(sql, (local, space.as_bytes()), |row| {
+        let found = self.row(sql, (remote, space.as_bytes()), |row| {
             Ok(Fingerprint { count: row.get::<_, i64>(0)?.cast_unsigned(), sum: row.get(1)? })
         })?;
         Ok(found.unwrap_or_default())
+    }
+
+    /// The version of the protocol that a remote was last found to speak, and when it was asked.
+    ///
+    /// # Errors
+    /// The disk; no such remote.
+    pub fn protocol_of(&self, remote: &str) -> Result<Option<(u8, Timestamp)>, StoreError> {
+        let local = self.remote_local(remote)?;
+        self.row("SELECT protocol, asked_at FROM peer WHERE remote = ?1", [local], |row| {
+            Ok((row.get(0)?, Timestamp::from_ms(row.get(1)?)))
+        })
     }
 
     /// Keys seen under an author's name, first seen first.
@@ -255,6 +275,7 @@ impl WriteTx<'_> {
     /// The disk.
     pub fn put_remote(&mut self, remote: &Remote) -> Result<(), StoreError> {
         self.capture(Row::Remote(remote.name.clone()))?;
+        let new = self.row("SELECT 1 FROM remote WHERE name = ?1", [&remote.name], |_| Ok(()))?.is_none();
         self.run(
             "INSERT INTO remote (name, url, token, timeout_ms, mode, last_sync) VALUES (?1, ?2, ?3, ?4, ?5, ?6)
              ON CONFLICT (name) DO UPDATE SET url = ?2, token = ?3, timeout_ms = ?4, mode = ?5, last_sync = ?6",
@@ -267,6 +288,13 @@ impl WriteTx<'_> {
                 remote.last_sync.map(Timestamp::as_ms),
             ),
         )?;
+        if new {
+            let local = self.remote_local(&remote.name)?;
+            self.run(
+                "INSERT INTO unsent (remote, space, env) SELECT ?1, space, env FROM env_at ORDER BY space, env",
+                [local],
+            )?;
+        }
         Ok(())
     }
 
@@ -277,7 +305,8 @@ impl WriteTx<'_> {
     pub fn remove_remote(&mut self, name: &str) -> Result<(), StoreError> {
         let local = self.remote_local(name)?;
         self.capture(Row::Remote(name.to_owned()))?;
-        self.run("DELETE FROM known WHERE remote = ?1", [local])?;
+        self.run("DELETE FROM unsent WHERE remote = ?1", [local])?;
+        self.run("DELETE FROM peer WHERE remote = ?1", [local])?;
         self.run("DELETE FROM known_space WHERE remote = ?1", [local])?;
         self.run("DELETE FROM remote WHERE id = ?1", [local])?;
         Ok(())
@@ -289,14 +318,16 @@ impl WriteTx<'_> {
     /// The disk; no such remote, an envelope that is not held.
     pub fn add_known(&mut self, remote: &str, ids: &[EnvelopeId]) -> Result<(), StoreError> {
         let remote_id = self.remote_local(remote)?;
-        let mut spaces: std::collections::BTreeMap<Space, Fingerprint> = std::collections::BTreeMap::new();
+        let mut spaces: BTreeMap<Space, Fingerprint> = BTreeMap::new();
         for id in ids {
             let local = self.log_local(id)?.ok_or_else(|| self.no_such("envelope", id))?;
-            if self.run("INSERT OR IGNORE INTO known (remote, env) VALUES (?1, ?2)", (remote_id, local))? == 0 {
+            let sql = "SELECT v.space, s.id FROM env v JOIN space_no s ON s.space = v.space WHERE v.id = ?1";
+            let space = self.row(sql, [local], |row| Ok((Space::from_bytes(row.get(0)?), row.get::<_, i64>(1)?)))?;
+            let (space, number) = space.ok_or_else(|| self.damaged(format!("table env has no row {local}")))?;
+            let sql = "DELETE FROM unsent WHERE remote = ?1 AND space = ?2 AND env = ?3";
+            if self.run(sql, (remote_id, number, local))? == 0 {
                 continue;
             }
-            let space = self.row("SELECT space FROM env WHERE id = ?1", [local], |row| row.get(0))?;
-            let space = Space::from_bytes(space.ok_or_else(|| self.damaged(format!("table env has no row {local}")))?);
             let fingerprint = match spaces.entry(space) {
                 std::collections::btree_map::Entry::Occupied(entry) => entry.into_mut(),
                 std::collections::btree_map::Entry::Vacant(entry) => {
@@ -306,11 +337,62 @@ impl WriteTx<'_> {
             fingerprint.add(&set_element(id));
         }
         for (space, fingerprint) in spaces {
-            self.run(
-                "INSERT OR REPLACE INTO known_space (remote, space, count, sum) VALUES (?1, ?2, ?3, ?4)",
-                (remote_id, space.as_bytes(), fingerprint.count.cast_signed(), fingerprint.sum),
-            )?;
+            self.put_known(remote_id, space, &fingerprint)?;
         }
+        Ok(())
+    }
+
+    /// Notes the version of the protocol that a remote was found to speak.
+    ///
+    /// # Errors
+    /// The disk; no such remote.
+    pub fn put_protocol(&mut self, remote: &str, protocol: u8, asked_at: Timestamp) -> Result<(), StoreError> {
+        let local = self.remote_local(remote)?;
+        let sql = "INSERT OR REPLACE INTO peer (remote, protocol, asked_at) VALUES (?1, ?2, ?3)";
+        self.run(sql, (local, protocol, asked_at.as_ms()))?;
+        Ok(())
+    }
+
+    /// What is appended from now on comes from this remote, so it has it.
+    ///
+    /// # Errors
+    /// The disk; no such remote.
+    pub fn comes_from(&mut self, remote: &str) -> Result<(), StoreError> {
+        self.source = Some(self.remote_local(remote)?);
+        Ok(())
+    }
+
+    /// Notes that remotes lack new envelopes, all but the one they come from.
+    pub(crate) fn add_unsent(&self, envelopes: &[(i64, Arc<Envelope>)]) -> Result<(), StoreError> {
+        let mut rows = Vec::with_capacity(envelopes.len());
+        for (local, envelope) in envelopes {
+            rows.push((self.space_interned(envelope.header().space)?, *local, envelope));
+        }
+        rows.sort_unstable_by_key(|(space, local, _)| (*space, *local));
+        for remote in self.rows("SELECT id FROM remote", [], |row| row.get::<_, i64>(0))? {
+            if self.source != Some(remote) {
+                let rows: Vec<[i64; 3]> = rows.iter().map(|(space, local, _)| [remote, *space, *local]).collect();
+                self.insert_integers("unsent", &rows)?;
+                continue;
+            }
+            let mut spaces: BTreeMap<Space, Fingerprint> = BTreeMap::new();
+            for (_, _, envelope) in &rows {
+                spaces.entry(envelope.header().space).or_default().add(&set_element(&envelope.id()));
+            }
+            for (space, more) in spaces {
+                let mut known = self.known_of(remote, space)?;
+                known.merge(&more);
+                self.put_known(remote, space, &known)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn put_known(&self, remote: i64, space: Space, known: &Fingerprint) -> Result<(), StoreError> {
+        self.run(
+            "INSERT OR REPLACE INTO known_space (remote, space, count, sum) VALUES (?1, ?2, ?3, ?4)",
+            (remote, space.as_bytes(), known.count.cast_signed(), known.sum),
+        )?;
         Ok(())
     }
 

@@ -50,7 +50,37 @@ DROP TABLE patch_env_2;
 ";
 
 /// Version 4: what an exchange by ranges needs, and what failed its checks.
-const EXCHANGE: &str = "";
+///
+/// The rows of what older stores hold: `h8` turns the first eight bytes of an id into an integer in their order, and `known` becomes
+/// its opposite, which is short.
+const EXCHANGE: &str = "
+CREATE TABLE space_no (id INTEGER PRIMARY KEY, space BLOB NOT NULL UNIQUE);
+INSERT INTO space_no (id, space) VALUES (0, zeroblob(16));
+INSERT OR IGNORE INTO space_no (space) SELECT DISTINCT space FROM env;
+CREATE TABLE env_at (
+  space INTEGER NOT NULL, time INTEGER NOT NULL, h8 INTEGER NOT NULL, env INTEGER NOT NULL, PRIMARY KEY (space, time, h8, env)
+) WITHOUT ROWID;
+INSERT INTO env_at SELECT s.id, v.authored_at,
+    CASE WHEN h.h8 >= 0 THEN h.h8 - 9223372036854775807 - 1 ELSE h.h8 + 9223372036854775807 + 1 END, v.id
+  FROM env v JOIN space_no s ON s.space = v.space JOIN log_h h ON h.id = v.id;
+CREATE TABLE bucket (
+  space INTEGER NOT NULL, time INTEGER NOT NULL, h8 INTEGER NOT NULL, count INTEGER NOT NULL, sum BLOB NOT NULL,
+  PRIMARY KEY (space, time, h8)
+) WITHOUT ROWID;
+CREATE TABLE unseen (patch BLOB NOT NULL, channel INTEGER NOT NULL, PRIMARY KEY (patch, channel)) WITHOUT ROWID;
+INSERT INTO unseen SELECT m.patch, m.channel FROM member m JOIN channel c ON c.id = m.channel
+  WHERE m.state = 1 AND c.hash <> (SELECT instance FROM meta) AND NOT EXISTS (
+    SELECT 1 FROM member o JOIN channel d ON d.id = o.channel WHERE o.patch = m.patch AND d.hash = (SELECT instance FROM meta));
+CREATE TABLE unsent (remote INTEGER NOT NULL, space INTEGER NOT NULL, env INTEGER NOT NULL, PRIMARY KEY (remote, space, env)) WITHOUT ROWID;
+INSERT INTO unsent SELECT r.id, a.space, a.env FROM remote r, env_at a
+  WHERE NOT EXISTS (SELECT 1 FROM known k WHERE k.remote = r.id AND k.env = a.env);
+DROP TABLE known;
+CREATE TABLE peer (remote INTEGER PRIMARY KEY, protocol INTEGER NOT NULL, asked_at INTEGER NOT NULL);
+CREATE TABLE quarantine (
+  id BLOB PRIMARY KEY, remote TEXT NOT NULL, reason INTEGER NOT NULL, words TEXT NOT NULL, signature BLOB, bytes BLOB,
+  first_seen INTEGER NOT NULL, last_seen INTEGER NOT NULL, tries INTEGER NOT NULL
+) WITHOUT ROWID;
+";
 
 /// Version 4: spaces and who reads them.
 const READERS: &str = "";
@@ -89,6 +119,9 @@ pub(crate) const PROJECTIONS: &[&str] = &[
     "dep",
     "mark",
     "space",
+    "env_at",
+    "bucket",
+    "unseen",
 ];
 
 const SCHEMA: &str = "

@@ -384,6 +384,9 @@ fn migrate(path: &Path, found: u32) -> Result<(), StoreError> {
         step.sql.iter().try_for_each(|sql| connection.execute_batch(sql)).map_err(fail)?;
         version += 1;
     }
+    if found < 4 {
+        crate::ranges::fill(&connection).map_err(fail)?;
+    }
     connection.execute("UPDATE meta SET version = ?1", [version]).map_err(fail)?;
     connection.execute_batch("COMMIT").map_err(fail)
 }

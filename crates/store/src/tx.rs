@@ -35,6 +35,8 @@ pub struct WriteTx<'s> {
     pub(crate) next: NextIds,
     /// The private rows that were written, as they were before.
     pub(crate) captured: BTreeMap<Row, Option<Vec<u8>>>,
+    /// The remote from which what is appended comes.
+    pub(crate) source: Option<i64>,
 }
 
 /// The next local id of each table, read once per transaction.
@@ -156,7 +158,7 @@ impl Drop for ReadTx<'_> {
 impl<'s> WriteTx<'s> {
     pub(crate) fn begin(store: &'s Store) -> Result<Self, StoreError> {
         let tx = ReadTx::begin(store, "BEGIN IMMEDIATE")?;
-        Ok(Self { tx, unborn: BTreeMap::new(), next: NextIds::default(), captured: BTreeMap::new() })
+        Ok(Self { tx, unborn: BTreeMap::new(), next: NextIds::default(), captured: BTreeMap::new(), source: None })
     }
 
     /// Makes everything written durable and visible to others, at once.

@@ -74,7 +74,7 @@ impl ReadTx<'_> {
         let commands = verification.commands();
         verification.note("command", commands);
         let peers = verification.peers();
-        verification.note("known", peers);
+        verification.note("unsent", peers);
         let bridges = verification.bridges();
         verification.note("git_mark", bridges);
         let projections = verification.projections();
@@ -297,7 +297,8 @@ impl Verification<'_, '_> {
     /// What is known of remotes, and what settings refer to.
     fn peers(&mut self) -> Result<(), StoreError> {
         let rows = self.tx.rows(
-            "SELECT k.remote, l.hash, v.space FROM known k LEFT JOIN log l ON l.id = k.env LEFT JOIN env v ON v.id = k.env",
+            "SELECT r.id, l.hash, v.space FROM remote r, env v JOIN log l ON l.id = v.id WHERE NOT EXISTS
+               (SELECT 1 FROM unsent u JOIN space_no s ON s.id = u.space WHERE u.remote = r.id AND s.space = v.space AND u.env = v.id)",
             [],
             |row| {
                 let space = row.get::<_, Option<[u8; 16]>>(2)?;
@@ -311,7 +312,7 @@ impl Verification<'_, '_> {
                     let element = set_element(&EnvelopeId::from_bytes(hash));
                     expected.entry((remote, Space::from_bytes(space))).or_default().add(&element);
                 }
-                _ => self.find("known", remote, "names an envelope that is not in the log", Remedy::RestoreCopy),
+                _ => self.find("known_space", remote, "an envelope without hash or space", Remedy::RestoreCopy),
             }
         }
         let stored: BTreeMap<(i64, Space), Fingerprint> = self
@@ -322,8 +323,14 @@ impl Verification<'_, '_> {
             })?
             .into_iter()
             .collect();
-        if stored != expected {
-            self.find("known_space", "", "not the fingerprints of the rows of known", Remedy::RestoreCopy);
+        for local in self
+            .tx
+            .rows("SELECT env FROM unsent WHERE env NOT IN (SELECT id FROM log)", [], |row| row.get::<_, i64>(0))?
+        {
+            self.find("unsent", local, "names an envelope that is not in the log", Remedy::RestoreCopy);
+        }
+        if stored.into_iter().filter(|(_, known)| known.count > 0).collect::<BTreeMap<_, _>>() != expected {
+            self.find("known_space", "", "not the fingerprints of what unsent leaves", Remedy::RestoreCopy);
         }
         for (table, column, target) in [
             ("summary", "content", "content"),
@@ -382,6 +389,9 @@ impl Verification<'_, '_> {
         write.append(&arrival)?;
         let expected = write.dump_projections()?;
         write.commit()?;
+        for bucket in self.tx.wrong_buckets()? {
+            self.find("bucket", bucket, "not the sum of what stands there", Remedy::Rebuild);
+        }
         let found = self.tx.dump_projections()?;
         for (table, rows) in expected {
             let rows: BTreeSet<String> = rows.into_iter().collect();

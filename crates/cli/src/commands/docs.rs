@@ -106,6 +106,7 @@ fn shapes() -> Vec<(&'static str, Schema)> {
         of::<dm_engine::ConflictSummary>("conflicts show"),
         of::<dm_engine::RemoteSummary>("remote add, remote remove"),
         of::<Vec<dm_engine::RemoteSummary>>("remote list"),
+        of::<Vec<dm_engine::QuarantineEntry>>("remote quarantine"),
         of::<dm_engine::Received>("remote trust"),
         of::<dm_engine::ExchangeReport>("sync, push, pull"),
         of::<dm_engine::TokenReport>("token create"),

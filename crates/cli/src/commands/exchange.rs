@@ -31,6 +31,20 @@ pub fn remote(context: &Context, command: RemoteCommand) -> Result<ExitCode, Fai
                 }
             })
         }
+        RemoteCommand::Quarantine => {
+            let entries = context.read(|snapshot| snapshot.quarantine())?;
+            context.answer(&entries, |entries, page| {
+                for entry in entries {
+                    let short: String = entry.id.chars().take(12).collect();
+                    let when = output::time(entry.last_seen_at);
+                    page.line(format!("{} from {}: {}", styled(WARN, &short), entry.remote, entry.words));
+                    page.line(styled(DIM, &format!("  came {}, last {when}", output::count(entry.tries, "time"))));
+                }
+                if entries.is_empty() {
+                    page.line("nothing is in quarantine");
+                }
+            })
+        }
         RemoteCommand::Remove { name, dry_run } => {
             let remote = context.write_anywhere(dry_run, |transaction| transaction.remote_remove(&name))?;
             context.answer_write(dry_run, &remote, |remote, page| {
@@ -92,7 +106,34 @@ fn exchange_page(report: &ExchangeReport, direction: Direction, page: &mut Page)
     if pushes {
         sent_page(report, pulls, page);
     }
+    failed_page(report, page);
     page.line(format!("view {}", styled(DIM, &report.view_fingerprint)));
+}
+
+/// What did not go as it should, and stopped nothing.
+fn failed_page(report: &ExchangeReport, page: &mut Page) {
+    let remote = &report.remote;
+    if !report.quarantined.is_empty() {
+        let some = output::count(report.quarantined.len() as u64, "envelope");
+        page.line(format!(
+            "{} {some} from {remote} failed the checks: `dm remote quarantine` shows why",
+            styled(WARN, "quarantine")
+        ));
+    }
+    if !report.refused.is_empty() {
+        let some = output::count(report.refused.len() as u64, "envelope");
+        page.line(format!("{} {remote} refuses {some}: it may need a newer dm", styled(WARN, "refused")));
+    }
+    if report.withheld > 0 {
+        let some = output::count(report.withheld, "envelope");
+        page.line(format!("{} {remote} offered {some} and did not have them", styled(WARN, "withheld")));
+    }
+    for space in &report.not_shared {
+        page.line(format!("{} {remote} does not share the space {space}", styled(WARN, "not shared")));
+    }
+    if report.incomplete {
+        page.line(format!("not all differences with {remote} are found yet: the next exchange goes on"));
+    }
 }
 
 fn sent_page(report: &ExchangeReport, pulls: bool, page: &mut Page) {

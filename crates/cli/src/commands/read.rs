@@ -45,6 +45,10 @@ fn status_page(status: &Status, page: &mut Page) {
         1 => page.line("1 envelope waits for something that it needs"),
         n => page.line(format!("{n} envelopes wait for something that they need")),
     }
+    if status.quarantined > 0 {
+        let some = output::count(status.quarantined, "envelope");
+        page.line(format!("{some} in quarantine: `dm remote quarantine` shows why"));
+    }
     for group in status.changes.iter().filter(|group| !group.changes.is_empty()) {
         page.gap();
         page.line(pages::patch_line(&group.patch));

@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::process::ExitCode;
 
 use dm_engine::Access;
-use dm_server::{ServeConfig, ServeError};
+use dm_server::{PROTOCOL_VERSION, ServeConfig, ServeError};
 
 use crate::args::ServeArgs;
 use crate::context::Context;
@@ -14,7 +14,8 @@ use crate::output;
 /// `dm serve`: prints its URL once it listens, then serves until it is told to stop.
 pub fn serve(context: &Context, args: &ServeArgs) -> Result<ExitCode, Failure> {
     let engine = context.engine()?;
-    let config = ServeConfig { listen: args.listen.clone(), require_token: args.require_token };
+    let config =
+        ServeConfig { listen: args.listen.clone(), require_token: args.require_token, protocol_max: PROTOCOL_VERSION };
     let json = context.global.json;
     let open_to_all = matches!(engine.access(None, args.require_token)?, Access::Granted(_));
     dm_server::serve(engine, &config, &mut |url: &str| {

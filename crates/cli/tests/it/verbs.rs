@@ -25,7 +25,7 @@ const fn after(verb: &'static str, args: &'static [&'static str], needs: &'stati
 }
 
 /// Verbs that only read.
-const READING: [Case; 22] = [
+const READING: [Case; 23] = [
     case("status", &[]),
     case("diff", &[]),
     case("log", &[]),
@@ -43,6 +43,7 @@ const READING: [Case; 22] = [
     case("conflicts list", &[]),
     case("conflicts show", &["twice", "--session", "work"]),
     case("remote list", &[]),
+    case("remote quarantine", &[]),
     case("config get", &["author"]),
     case("config list", &[]),
     case("verify", &[]),

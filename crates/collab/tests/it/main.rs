@@ -7,5 +7,6 @@ mod fold;
 mod registers;
 mod scene;
 mod sync;
+mod sync_1;
 mod trust;
 mod view;

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use dm_collab::sync::{MESSAGE_BYTES_MAX, Message, Parcel, Sealed, Verdict};
+use dm_collab::sync::{MESSAGE_BYTES_MAX, Message, Named as _, Parcel, Range, Sealed, SpaceClaim, Verdict, v1};
 use dm_engine::wire;
 use dm_model::Space;
 use serde_json::{Value, json};
@@ -21,7 +21,7 @@ fn with_patches(seed: &str) -> Instance {
 fn hello(instance: &Instance) -> Message {
     let print = dm_collab::Fingerprint::default();
     let instance = instance.engine().instance().unwrap().id.parse().unwrap();
-    Message::Hello { instance, space: Space::PUBLIC, all: print, known: print }
+    Message::Hello { instance, claims: vec![SpaceClaim { space: Space::PUBLIC, all: print, known: print }] }
 }
 
 #[test]
@@ -34,7 +34,7 @@ fn health_and_instance() {
     let instance = get(&url, "/api/instance").json();
     let own = home.engine().instance().unwrap();
     assert_eq!(instance, serde_json::to_value(&own).unwrap());
-    assert_eq!((&instance["kind"], &instance["protocol"]), (&json!("http-server"), &json!(1)));
+    assert_eq!((&instance["kind"], &instance["protocol"]), (&json!("http-server"), &json!(2)));
     assert_eq!(instance["capabilities"], json!(["read", "write", "sync", "merge"]));
     assert_eq!(instance["envelopes"], 0);
 }
@@ -57,17 +57,17 @@ fn other_paths_and_methods_are_refused_in_the_same_words() {
 fn the_sync_door_answers_questions() {
     let (home, ada) = (Instance::new("home", "Home"), with_patches("laptop"));
     let url = home.serve();
-    let Message::Welcome { verdict, missing, instance } = message(&question(&url, &hello(&ada))) else {
+    let Message::Welcome { verdicts, missing, instance } = message(&question(&url, &hello(&ada))) else {
         panic!("no welcome")
     };
-    assert_eq!((verdict, missing), (Verdict::Same, Vec::new()));
+    assert_eq!((verdicts, missing), (vec![Verdict::Same], Vec::new()));
     assert_eq!(instance.to_string(), home.engine().instance().unwrap().id);
-    let Message::Finished { parcel } = message(&question(&url, &put_all(&ada))) else { panic!("not finished") };
+    let Message::Finished { parcel, .. } = message(&question(&url, &put_all(&ada))) else { panic!("not finished") };
     assert_eq!(parcel.envelopes.len(), 1, "the home's own fact");
     assert_eq!(home.prints().1, ada.prints().1);
     // The same again changes nothing.
     let before = home.prints();
-    let Message::Finished { parcel } = message(&question(&url, &put_all(&ada))) else { panic!("not finished") };
+    let Message::Finished { parcel, .. } = message(&question(&url, &put_all(&ada))) else { panic!("not finished") };
     assert!(parcel.envelopes.is_empty());
     assert_eq!(home.prints(), before);
     home.verifies();
@@ -86,14 +86,18 @@ fn what_is_no_question_is_refused() {
     post(&[SYNC], b"<html>").refuses(400, "request");
     post(&[SYNC], b"").refuses(400, "request");
     let mut version = put_all(&ada).encode();
-    version[0] = 2;
+    version[0] = 3;
     let words = post(&[SYNC], &wire::pack(&version)).refuses(400, "protocol-version");
-    assert!(words.contains("version 2") && words.contains("only 1"), "{words}");
-    let answer = Message::Stored { missing: Vec::new() };
+    assert!(words.contains("version 3") && words.contains("up to 2"), "{words}");
+    let answer = Message::Stored { missing: Vec::new(), refused: Vec::new() };
     let words = question(&url, &answer).refuses(400, "request");
     assert!(words.contains("`stored`"), "{words}");
-    let hidden = Message::Have { space: Space::from_bytes([1; 16]), ids: Vec::new() };
-    question(&url, &hidden).refuses(400, "request");
+    let hidden = Space::from_bytes([1; 16]);
+    let claim = dm_collab::sync::Claim::Sum(dm_collab::Fingerprint::default());
+    let words = question(&url, &Message::Compare { sections: vec![(hidden, vec![(Range::ALL, claim)])] });
+    words.refuses(400, "request");
+    let have = v1::Message::Have { space: hidden, ids: Vec::new() };
+    post(&[SYNC], &wire::pack(&have.encode())).refuses(400, "request");
     assert_eq!(home.envelopes(), 0);
     assert_eq!(message(&question(&url, &hello(&ada))).kind(), "welcome", "and it goes on");
 }
@@ -152,7 +156,14 @@ fn an_altered_request_stores_nothing_that_nobody_wrote() {
         altered[at] ^= 1 << (at % 8);
         let answer = ask(&url, "POST", "/api/sync", &[SYNC], &wire::pack(&altered));
         assert!(answer.status == 200 || answer.status == 400, "byte {at}: {answer:?}");
-        refused += usize::from(answer.status == 400);
+        refused += usize::from(match answer.status {
+            400 => true,
+            _ => match message(&answer) {
+                Message::Stored { .. } => true,
+                Message::Finished { refused, .. } => !refused.is_empty(),
+                other => panic!("{other:?}"),
+            },
+        });
     }
     assert!(refused > message_bytes.len() * 9 / 10, "{refused} of {}", message_bytes.len());
     let own = home.engine().instance().unwrap().key;

@@ -113,6 +113,20 @@ impl Instance {
         self.exchange(Direction::Both).unwrap_or_else(|error| panic!("{error}"))
     }
 
+    /// The store itself, behind the engine's back.
+    pub fn store(&self) -> dm_store::Store {
+        let path = self.folder.path().join(".darkmatter/store.db");
+        dm_store::Store::open(&path, dm_store::Mode::ReadWrite).unwrap()
+    }
+
+    /// Asks the remote in this version of the protocol from now on.
+    pub fn speak(&self, protocol: u8) {
+        let store = self.store();
+        let mut tx = store.write().unwrap();
+        tx.put_protocol("home", protocol, self.system.now()).unwrap();
+        tx.commit().unwrap();
+    }
+
     pub fn token(&self, name: &str) -> String {
         let engine = self.engine();
         let mut tx = engine.begin(&SessionChoice::Current, false).unwrap();
@@ -155,11 +169,16 @@ impl Instance {
     }
 
     pub fn serve_with(&self, require_token: bool) -> Served {
+        self.serve_as(require_token, dm_server::PROTOCOL_VERSION)
+    }
+
+    /// Serves it as an older program would, up to a version of the protocol.
+    pub fn serve_as(&self, require_token: bool, protocol_max: u8) -> Served {
         let engine = self.engine();
         let (tell, told) = std::sync::mpsc::channel();
         let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
         let thread = std::thread::spawn(move || {
-            let config = ServeConfig { listen: "127.0.0.1:0".to_owned(), require_token };
+            let config = ServeConfig { listen: "127.0.0.1:0".to_owned(), require_token, protocol_max };
             let mut ready = |url: &str| tell.send(url.to_owned()).unwrap();
             dm_server::serve_until(engine, &config, &mut ready, async { drop(stopped.await) }).unwrap();
         });

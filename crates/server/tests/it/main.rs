@@ -13,3 +13,4 @@ mod instance;
 mod network;
 mod tokens;
 mod trust;
+mod versions;

@@ -222,7 +222,7 @@ fn an_answer_in_another_version_or_of_another_kind_is_refused() {
             format!("HTTP/1.1 200 OK\r\ncontent-type: {SYNC_MEDIA_TYPE}\r\ncontent-length: {}\r\n\r\n", body.len());
         Vec::leak([head.as_bytes(), &body].concat())
     };
-    let mut later = Message::Stored { missing: Vec::new() }.encode();
+    let mut later = Message::Stored { missing: Vec::new(), refused: Vec::new() }.encode();
     let error = fails_with(&always(answer(&later)));
     assert!(matches!(error, RemoteError::Invalid(_)), "{error}");
     later[0] = 9;

@@ -119,7 +119,7 @@ fn what_lacks_something_waits_and_says_for_what() -> TestResult {
         assert_eq!(tx.presence(&shop.created.id())?, Presence::Pending);
         assert_eq!(tx.presence(&shop.applied.id())?, Presence::Pending);
         assert_eq!((tx.pending_count()?, tx.names_count()?), (2, 0));
-        assert_eq!(tx.missing_contents()?, [(shop.created.id(), shop.total.hash())]);
+        assert_eq!(tx.missing_contents(&[dm_model::Space::PUBLIC], 9)?, [(shop.created.id(), shop.total.hash())]);
         assert_eq!(tx.set_fingerprint(Space::PUBLIC)?.count, 2);
     }
     temp.append(&Arrival { envelopes: Vec::new(), definitions: vec![shop.total.clone()] });

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use dm_collab::patch::apply_fact;
 use dm_collab::sync::{
-    Direction, Initiator, MESSAGE_BYTES_MAX, Message, Outcome, Plan, Received, Responder, Step, SyncError,
+    Direction, Initiator, MESSAGE_BYTES_MAX, Message, Named as _, Outcome, Plan, Received, Responder, Step, SyncError,
 };
 use dm_collab::{Batch, ContentHead, ProjectionRead as _, exchange as r25};
 use dm_model::{
@@ -93,7 +93,7 @@ impl Peer {
         let now = Timestamp::from_ms(self.clock);
         let envelope = Arc::new(Envelope::seal(Space::PUBLIC, &keys(self.person), now, Body::Apply(fact)));
         let id = envelope.id();
-        self.store(&Received { envelopes: vec![envelope], definitions: Vec::new() });
+        self.store(&Received { envelopes: vec![envelope], ..Received::default() });
         vec![id]
     }
 
@@ -320,6 +320,7 @@ impl World {
         Received {
             envelopes: envelopes.map(|(_, envelope)| Arc::clone(envelope)).collect(),
             definitions: definitions.map(|(_, definition)| definition.clone()).collect(),
+            ..Received::default()
         }
     }
 
