@@ -4,9 +4,13 @@
 //! would take the place of the verb's own. Verbs are deferred: only the shape of the verb that is typed is made, which is a
 //! good part of what a short command costs.
 
+mod key;
+
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
+
+pub use key::{KeyCommand, KeyRevokeArgs, KeyRotateArgs};
 
 /// The whole command line.
 #[derive(Debug, Parser)]
@@ -120,6 +124,9 @@ pub enum Command {
         #[command(subcommand)]
         command: Option<ConflictsCommand>,
     },
+    /// Show and change the keys that sign
+    #[command(subcommand)]
+    Key(KeyCommand),
     /// Name other instances
     #[command(subcommand)]
     Remote(RemoteCommand),
@@ -477,6 +484,9 @@ pub struct LogArgs {
     /// Only patches that wrote this definition
     #[arg(long, value_name = "NAME")]
     pub name: Option<String>,
+    /// Who signed what, with which key, and whether that holds
+    #[arg(long)]
+    pub signatures: bool,
 }
 
 #[derive(Debug, Args)]

@@ -7,6 +7,7 @@ mod exchange;
 mod git;
 mod import;
 mod instance;
+mod key;
 mod pages;
 mod patch;
 mod read;
@@ -60,6 +61,7 @@ pub fn run(cli: Cli) -> Result<ExitCode, Failure> {
         Command::Conflicts { command } => {
             conflicts::conflicts(context, command.unwrap_or(ConflictsCommand::List { check: false }))
         }
+        Command::Key(command) => key::key(context, command),
         Command::Remote(command) => exchange::remote(context, command),
         Command::Sync(args) => exchange::exchange(context, &args, Direction::Both),
         Command::Push(args) => exchange::exchange(context, &args, Direction::PushOnly),

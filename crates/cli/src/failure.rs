@@ -285,8 +285,27 @@ fn named_failure(message: String, error: EngineError) -> Failure {
             "ask {author} whether the key that begins with {key} is theirs, then `dm remote trust {author} {key}`"
         )),
         EngineError::NoSuchKey { .. } => Failure::usage(message).hint("`dm status` shows which keys wait for trust"),
+        EngineError::NoKey { path, .. } | EngineError::KeyMismatch(path)
+            if path.parent().is_some_and(|folder| folder.ends_with(dm_engine::KEYS_FOLDER)) =>
+        {
+            Failure::unable(message).hint(
+                "put the file back from a copy, or `dm key import` the key; if it is lost, `dm key rotate --lost` makes \
+                 another one, which others trust by hand",
+            )
+        }
         EngineError::NoKey { .. } | EngineError::KeyMismatch(_) => Failure::unable(message)
             .hint("put the store's key back from a copy; without it the store can be read, but nothing can be signed"),
+        EngineError::KeyGivenUp { .. } => Failure::refused(message).hint(
+            "`dm key show` says what is known of it; `dm key import` takes the author's present key, `dm key rotate --lost` \
+             makes a new one that others trust by hand",
+        ),
+        EngineError::MainTakenOver => {
+            Failure::refused(message).hint("if that was not you, `dm key rotate --instance` takes the main back")
+        }
+        EngineError::SignedElsewhere { .. } | EngineError::TooManyKeys => Failure::refused(message),
+        EngineError::NoOwnKey(_) => Failure::refused(message).hint("it makes one when it first signs for an author"),
+        EngineError::OfAnotherAuthor { .. } => Failure::refused(message).hint("--author names whose patches they are"),
+        EngineError::BadKeyText(_) => Failure::refused(message).hint("`dm key export FILE` writes one"),
         EngineError::NotUtf8 { .. } => Failure::unable(message).hint("save it as UTF-8"),
         EngineError::NoSuchSetting(_) => Failure::usage(message).hint("`dm config list` shows the settings"),
         EngineError::NothingToImport(_) => Failure::refused(message),

@@ -36,8 +36,7 @@ pub enum Way {
 
 /// The conflicts of main with all that is held for it, and of a session's view; by kind, then by id.
 pub(crate) fn listed(look: &Look<'_>) -> Result<Vec<Conflict>, EngineError> {
-    let trusted = trust::Trusted::load(look.tx)?;
-    listed_with(look, &Candidates::of(look.tx, &|envelope| trusted.trusts(envelope))?)
+    listed_with(look, &trust::candidates(look.tx)?)
 }
 
 /// As [`listed`], with what other mains have given.
@@ -432,8 +431,7 @@ impl Transaction<'_> {
     /// The tips that these heads hide (SEMANTICS R7) in the view whose heads they are: a resolution replaces them too (R13), or one
     /// might come back beside it.
     fn hidden_under(&self, entity: &EntityId, register: Register, heads: &[Head]) -> Result<Vec<Head>, EngineError> {
-        let trusted = trust::Trusted::load(&self.tx)?;
-        let union = Candidates::of(&*self.tx, &|envelope| trusted.trusts(envelope))?.union()?;
+        let union = trust::candidates(&self.tx)?.union()?;
         let session = self.look(None)?.view;
         for view in [&union, &session] {
             if view.heads(entity, register)? == heads {
@@ -511,8 +509,7 @@ impl Transaction<'_> {
                 return Ok(shown);
             }
         }
-        let trusted = trust::Trusted::load(&self.tx)?;
-        let union = Candidates::of(&*self.tx, &|envelope| trusted.trusts(envelope))?.union()?;
+        let union = trust::candidates(&self.tx)?.union()?;
         let heads = union.heads(entity, Register::Location)?;
         Ok(if heads.is_empty() { shown } else { heads })
     }

@@ -51,7 +51,7 @@ impl Engine {
         Ok(InstanceSummary {
             id: instance.id.to_string(),
             name: instance.name.clone(),
-            key: instance.key.to_string(),
+            key: tx.succession()?.map_or(instance.key, |keys| *keys.last()).to_string(),
             kind: "http-server".to_owned(),
             capabilities: capabilities.map(str::to_owned).to_vec(),
             protocol: u64::from(PROTOCOL_VERSION),

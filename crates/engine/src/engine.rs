@@ -4,8 +4,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use dm_model::{Keypair, Session, SessionState};
-use dm_store::{Mode, NewStore, Store, StoreError};
+use dm_model::{Keypair, Session, SessionState, Succession};
+use dm_store::{Mode, NewStore, ReadTx, Store, StoreError};
 
 use crate::error::EngineError;
 use crate::keys;
@@ -86,6 +86,7 @@ pub fn init(options: &InitOptions, system: &dyn System) -> Result<InitReport, En
         instance: String::new(),
         name: options.name.clone(),
         key: String::new(),
+        author_key: String::new(),
         author: author.to_owned(),
         session: FIRST_SESSION.to_owned(),
         dry_run: options.dry_run,
@@ -99,7 +100,7 @@ pub fn init(options: &InitOptions, system: &dyn System) -> Result<InitReport, En
     if stale.exists() {
         fs::remove_file(&stale).map_err(|source| EngineError::File { path: stale, source })?;
     }
-    let keypair = keys::create(&folder, system)?;
+    let keypair = keys::create_first(&folder, system)?;
     let new = NewStore { key: keypair.public(), name: options.name.clone(), created_at: system.now() };
     let store = Store::create(&folder.join(STORE_FILE), &new)?;
     let mut tx = store.write()?;
@@ -107,13 +108,18 @@ pub fn init(options: &InitOptions, system: &dyn System) -> Result<InitReport, En
     tx.put_session(&session)?;
     tx.set_current_session(Some(&session.id))?;
     tx.put_setting("author", Some(author))?;
+    // From the start, so that nobody else's key is the first one seen under this name.
+    let signer = keys::make(system)?;
+    keys::keep(&folder, &signer)?;
+    tx.put_own_key(author, Some(&signer.public()))?;
     tx.put_key(&dm_store::AuthorKeyRecord {
         author: author.to_owned(),
-        key: keypair.public(),
+        key: signer.public(),
         state: dm_store::KeyState::Trusted,
         first_seen: system.now(),
     })?;
     tx.commit()?;
+    report.author_key = signer.public().to_string();
     report.instance = store.instance().id.to_string();
     report.key = keypair.public().to_string();
     store.close()?;
@@ -201,13 +207,30 @@ impl Engine {
         below.as_deref().unwrap_or(folder).to_string_lossy().into_owned()
     }
 
-    /// The instance's key.
-    pub(crate) fn keypair(&self) -> Result<Keypair, EngineError> {
-        let keypair = keys::load(&self.folder)?;
+    /// The folder of the store, where its keys are, too.
+    pub(crate) fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    /// The instance's first key.
+    pub(crate) fn first_key(&self) -> Result<Keypair, EngineError> {
+        let keypair = keys::load_first(&self.folder)?;
         if keypair.public().instance() != self.store.instance().id {
             return Err(EngineError::KeyMismatch(self.folder.join(keys::KEY_FILE)));
         }
         Ok(keypair)
+    }
+
+    /// The instance's present key, with those that lead to it.
+    pub(crate) fn instance_keys(&self, tx: &ReadTx<'_>) -> Result<(Keypair, Succession), EngineError> {
+        match tx.succession()? {
+            Some(keys) => Ok((keys::load_kept(&self.folder, keys.last())?, keys)),
+            None => {
+                let first = self.first_key()?;
+                let keys = Succession::of(first.public());
+                Ok((first, keys))
+            }
+        }
     }
 
     /// The author that was asked for when opening, if any.

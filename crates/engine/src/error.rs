@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use dm_collab::ReadError;
 use dm_collab::sync::ProtocolError;
+use dm_collab::trust::Standing;
 use dm_model::{EnvelopeError, IdParseError, LocationError, PatchId};
 use dm_store::StoreError;
 use dm_syntax::Diagnostic;
@@ -331,6 +332,44 @@ pub enum EngineError {
         /// Why.
         source: std::io::Error,
     },
+    /// The key that signs for an author here was given up, by another machine that has it or by its thief.
+    #[error("the key {key} that signs for {author} here {}", given_up(standing))]
+    KeyGivenUp {
+        /// The author.
+        author: String,
+        /// The start of the key.
+        key: String,
+        /// What became of it.
+        standing: Standing,
+    },
+    /// What a key of another machine signed can be taken back there only.
+    #[error("{author} signed that with a key that is not here ({key})")]
+    SignedElsewhere {
+        /// The author.
+        author: String,
+        /// The start of the key.
+        key: String,
+    },
+    /// A later key of the instance that is not here writes in its main.
+    #[error("another key that this store does not have has taken its main over")]
+    MainTakenOver,
+    /// A key that this store does not sign with.
+    #[error("this store has no key of its own {0}")]
+    NoOwnKey(String),
+    /// An instance has had as many keys as it may.
+    #[error("an instance may change its key {} times, and this one has", dm_model::succession::SUCCESSION_MAX)]
+    TooManyKeys,
+    /// A patch that an author cannot stand by: it bears another name.
+    #[error("patch {patch} bears the name of {author}")]
+    OfAnotherAuthor {
+        /// Which.
+        patch: PatchId,
+        /// Whose name it bears.
+        author: String,
+    },
+    /// A text that is no exported key.
+    #[error("this is no exported key: {0}")]
+    BadKeyText(&'static str),
     /// The key file is damaged, or belongs to another store.
     #[error("the key in {} does not fit this store", .0.display())]
     KeyMismatch(PathBuf),
@@ -340,6 +379,16 @@ pub enum EngineError {
     /// The operating system gave no randomness.
     #[error("no randomness: {0}")]
     NoRandomness(std::io::Error),
+}
+
+/// What became of a key, in words.
+fn given_up(standing: &Standing) -> String {
+    match standing {
+        Standing::Replaced(next) => format!("was replaced by {}", next.fingerprint()),
+        Standing::Revoked => "was revoked".to_owned(),
+        Standing::Disputed(_) => "names several others to follow it".to_owned(),
+        Standing::Trusted | Standing::Unknown => "is not trusted".to_owned(),
+    }
 }
 
 /// A name that does not resolve to exactly one thing.

@@ -6,7 +6,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use dm_collab::exchange::{Candidates, Selection};
+use dm_collab::exchange::Selection;
 use dm_collab::patch::apply_fact;
 use dm_collab::sync::{self, Initiator, Parcel, Plan, ProtocolError, Refused, Responder, Step, SyncError, v1};
 use dm_model::{Body, Envelope, EnvelopeId, PatchId, Space};
@@ -164,8 +164,7 @@ pub(crate) fn shared_spaces(_tx: &ReadTx<'_>, _remote: &Remote) -> Result<Vec<Sp
 
 /// What a pull would apply now, and hold.
 fn selection(tx: &ReadTx<'_>) -> Result<Selection, EngineError> {
-    let trusted = trust::Trusted::load(tx)?;
-    Ok(Candidates::of(tx, &|envelope| trusted.trusts(envelope))?.select()?)
+    Ok(trust::candidates(tx)?.select()?)
 }
 
 /// The patch of each of these envelopes that is a revision, waiting ones too.

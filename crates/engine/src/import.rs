@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use dm_collab::draft::{DraftError, Edit, Stack};
 use dm_model::{
-    Action, Body, EntityId, Envelope, Kind, Location, Op, OpId, PatchId, Register, Revision, Space, Value, Visibility,
+    Action, Body, EntityId, Kind, Location, Op, OpId, PatchId, Register, Revision, Space, Value, Visibility,
 };
 use dm_store::{Arrival, HashedDefinition};
 
@@ -84,7 +84,6 @@ impl Transaction<'_> {
     ) -> Result<Vec<PatchSummary>, EngineError> {
         let intent =
             request.intent.as_deref().filter(|intent| !intent.trim().is_empty()).ok_or(EngineError::NoIntent)?;
-        let keys = self.engine.keypair()?;
         let author = self.author()?;
         let now = self.engine.system().now();
         let mut envelopes = Vec::new();
@@ -109,12 +108,12 @@ impl Transaction<'_> {
                 depends: Vec::new(),
                 ops,
             };
-            let envelope = Envelope::seal(Space::PUBLIC, &keys, now, Body::Revision(revision));
+            let envelope = self.seal(Space::PUBLIC, now, Body::Revision(revision))?;
             members.push((patch, envelope.id()));
             envelopes.push(Arc::new(envelope));
         }
         let fact = dm_collab::patch::apply_fact(&*self.tx, &members, String::new())?;
-        envelopes.push(Arc::new(Envelope::seal(Space::PUBLIC, &keys, now, Body::Apply(fact))));
+        envelopes.push(Arc::new(self.seal(Space::PUBLIC, now, Body::Apply(fact))?));
         self.appended.extend(envelopes.iter().map(|envelope| envelope.id()));
         self.tx.append(&Arrival { envelopes, definitions: contents })?;
         // They are main's from the start, and no session's: a session's cost grows with what it has open.

@@ -98,6 +98,8 @@ impl Transaction<'_> {
             return Err(EngineError::NoSuchKey { author: author.to_owned(), key: key.to_owned() });
         };
         self.tx.put_key(&AuthorKeyRecord { state: KeyState::Trusted, ..(*record).clone() })?;
+        let changes = crate::trust::keys_of(&self.tx, author)?.changes_of(&record.key);
+        self.tx.overrule(author, &record.key, &changes)?;
         let received = self.settle_received(&[], Vec::new())?.0;
         self.tell_final("remote trust", format!("the key {} of {author}", record.key.fingerprint()));
         Ok(received)

@@ -11,6 +11,7 @@ use crate::look::Found;
 use crate::patches;
 use crate::report::{Change, Written};
 use crate::save::Standing;
+use crate::signing::is_own;
 use crate::transaction::Transaction;
 
 impl Transaction<'_> {
@@ -203,11 +204,10 @@ impl Transaction<'_> {
 
     /// Whether a revision with the entity came from elsewhere, or went to a remote.
     fn has_left(&self, entity: &EntityId) -> Result<bool, EngineError> {
-        let own = self.engine.keypair()?.public();
         for (op, _) in self.tx.entity_ops(entity)? {
             for revision in self.tx.carriers(&op)? {
-                let key = self.tx.envelope(&revision)?.map(|envelope| envelope.header().author_key);
-                if key.is_some_and(|key| key != own) || self.tx.is_known(&revision)? {
+                let Some(summary) = self.tx.revision_summary(&revision)? else { continue };
+                if !is_own(&self.tx, &summary.author, &summary.author_key)? || self.tx.is_known(&revision)? {
                     return Ok(true);
                 }
             }

@@ -352,11 +352,11 @@ impl Transaction<'_> {
     /// Nothing goes into main that is signed with a key which is not trusted for its author: not by hand either, and not along
     /// with something else.
     pub(crate) fn check_trust(&self, members: &[(PatchId, RevisionId)]) -> Result<(), EngineError> {
-        let trusted = crate::trust::Trusted::load(&self.tx)?;
+        let trusted = crate::trust::Trusted::new(&self.tx);
         for (patch, revision) in members {
             let Some(envelope) = self.tx.envelope(revision)? else { continue };
             if let Body::Revision(body) = envelope.body()
-                && !trusted.trusts(&envelope)
+                && !trusted.accepts(&envelope)?
             {
                 let key = envelope.header().author_key.fingerprint();
                 return Err(EngineError::Untrusted { patch: *patch, author: body.author.clone(), key });

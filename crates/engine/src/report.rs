@@ -3,8 +3,12 @@
 //! These shapes are what `--json` prints. Ids and hashes are lower-case hex, times are milliseconds since 1970 (UTC),
 //! locations are dotted. A field is added when there is more to say; none changes its meaning.
 
+mod keys;
+
 use schemars::JsonSchema;
 use serde::Serialize;
+
+pub use keys::{KeyChangeReport, KeyEntry, KeyExport, KeyFact, KeyShown, SignatureEntry, VouchReport};
 
 /// A store was made.
 #[derive(Debug, Clone, Serialize, JsonSchema)]
@@ -15,8 +19,10 @@ pub struct InitReport {
     pub instance: String,
     /// The instance's name, for people.
     pub name: String,
-    /// The public key that signs here.
+    /// The public key that signs what is put into this main.
     pub key: String,
+    /// The public key that signs the author's patches here.
+    pub author_key: String,
     /// Whose name patches bear.
     pub author: String,
     /// The current session.
@@ -392,6 +398,8 @@ pub struct LogEntry {
     pub forced: String,
     /// The key that signed it.
     pub key: String,
+    /// Who signed what of it, if that was asked for.
+    pub signatures: Vec<SignatureEntry>,
 }
 
 /// One side of a conflict.
@@ -451,15 +459,21 @@ pub struct ApplyReport {
     pub view_fingerprint: String,
 }
 
-/// A key that was seen for the first time.
+/// A key that was seen for the first time, or is revoked from now on.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct NewKey {
     /// The author.
     pub author: String,
     /// The key.
     pub key: String,
-    /// Whether it is trusted now: the author's first key is.
+    /// Whether it is trusted now.
     pub trusted: bool,
+    /// Whether it is the first one seen of this author, which is trusted for that.
+    pub first: bool,
+    /// The trusted key that names it to follow, if it came so.
+    pub follows: Option<String>,
+    /// Whether the author revoked it.
+    pub revoked: bool,
 }
 
 /// An envelope that arrived and did not pass its checks.

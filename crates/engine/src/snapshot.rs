@@ -1,10 +1,11 @@
 //! Reading: one moment of a store, through a session's view.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use dm_collab::exchange::{Candidates, Held, Reason};
 use dm_collab::{Membership, ProjectionRead as _};
-use dm_model::{Body, EntityId, Kind, PatchId, Register, RevisionId, Session, Target};
+use dm_model::{Body, EntityId, Envelope, Kind, PatchId, Register, RevisionId, Session, Target};
 use dm_store::ReadTx;
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -13,6 +14,7 @@ use crate::conflicts;
 use crate::diff;
 use crate::error::EngineError;
 use crate::look::{Found, Look};
+use crate::own_keys::{fact_signature, revision_signature};
 use crate::patches;
 use crate::report::{
     ConflictSummary, Entry, HeldPatch, Listing, LogEntry, ModuleEntry, PatchChanges, PatchDiff, PatchShown,
@@ -20,7 +22,7 @@ use crate::report::{
 };
 use crate::save::{Base, Opened};
 use crate::transaction::{may_write, session_view};
-use crate::trust::Trusted;
+use crate::trust;
 use crate::workspace::{Workspace, session_named};
 
 /// What to search for.
@@ -267,8 +269,7 @@ impl<'e> Snapshot<'e> {
     /// If the store cannot be read.
     pub fn status(&self) -> Result<Status, EngineError> {
         let look = self.look()?;
-        let trusted = Trusted::load(&self.tx)?;
-        let candidates = Candidates::of(&self.tx, &|envelope| trusted.trusts(envelope))?;
+        let candidates = trust::candidates(&self.tx)?;
         let focused = self.workspace.session.focused;
         let mut changes = Vec::new();
         for (at, draft) in self.workspace.stack.drafts().iter().enumerate() {
@@ -363,6 +364,19 @@ impl<'e> Snapshot<'e> {
     /// # Errors
     /// If there is no such definition.
     pub fn log(&self, limit: usize, name: Option<&str>) -> Result<Vec<LogEntry>, EngineError> {
+        self.log_with(limit, name, false)
+    }
+
+    /// As [`Snapshot::log`], with the signatures of each patch and of the fact that put it into main, checked now.
+    ///
+    /// # Errors
+    /// As [`Snapshot::log`].
+    pub fn signed_log(&self, limit: usize, name: Option<&str>) -> Result<Vec<LogEntry>, EngineError> {
+        self.log_with(limit, name, true)
+    }
+
+    fn log_with(&self, limit: usize, name: Option<&str>, signatures: bool) -> Result<Vec<LogEntry>, EngineError> {
+        let trusted = trust::Trusted::new(&self.tx);
         let look = self.look()?;
         let mut wanted: Option<BTreeSet<RevisionId>> = None;
         if let Some(name) = name {
@@ -375,26 +389,32 @@ impl<'e> Snapshot<'e> {
         }
         let ids: Vec<String> = patches::all_patches(&self.tx)?.iter().map(ToString::to_string).collect();
         let mut entries = Vec::new();
-        for (patch, revision, at, forced) in self.applied_newest_first()? {
+        for (patch, revision, fact) in self.applied_newest_first()? {
             if entries.len() >= limit {
                 break;
             }
             if wanted.as_ref().is_some_and(|wanted| !wanted.contains(&revision)) {
                 continue;
             }
-            let key = self.tx.envelope(&revision)?.map(|envelope| envelope.header().author_key.to_string());
+            let signed = self.tx.envelope(&revision)?;
+            let mut shown = Vec::new();
+            if let Some(signed) = signed.as_deref().filter(|_| signatures) {
+                shown = vec![revision_signature(&trusted, signed)?, fact_signature(&fact)];
+            }
+            let Body::Apply(apply) = fact.body() else { continue };
             entries.push(LogEntry {
                 patch: patches::summary_among(&look, &self.workspace, &patch, &ids)?,
-                applied_at: at,
-                forced,
-                key: key.unwrap_or_default(),
+                applied_at: fact.header().authored_at.as_ms(),
+                forced: apply.forced.clone(),
+                key: signed.map(|signed| signed.header().author_key.to_string()).unwrap_or_default(),
+                signatures: shown,
             });
         }
         Ok(entries)
     }
 
-    /// The members of main with the time and the words of the fact that put them in, newest first.
-    fn applied_newest_first(&self) -> Result<Vec<(PatchId, RevisionId, i64, String)>, EngineError> {
+    /// The members of main with the fact that put them in, newest first.
+    fn applied_newest_first(&self) -> Result<Vec<(PatchId, RevisionId, Arc<Envelope>)>, EngineError> {
         let own = self.tx.own_channel();
         let mut applied = Vec::new();
         for fact in self.tx.facts(&own)? {
@@ -402,13 +422,12 @@ impl<'e> Snapshot<'e> {
             // What stands on others comes after them in the fact, and newest first shows it above them.
             for (patch, revision) in apply.patches.iter().rev() {
                 if self.tx.membership(&own, patch)? == Membership::In(*revision) {
-                    let at = fact.header().authored_at.as_ms();
-                    applied.push((*patch, *revision, at, apply.forced.clone()));
+                    applied.push((*patch, *revision, Arc::clone(&fact)));
                 }
             }
         }
         // A patch taken out and put in again stands where it was put in last.
-        applied.sort_by_key(|(_, _, at, _)| std::cmp::Reverse(*at));
+        applied.sort_by_key(|(_, _, fact)| std::cmp::Reverse(fact.header().authored_at));
         let mut seen = BTreeSet::new();
         applied.retain(|(patch, ..)| seen.insert(*patch));
         Ok(applied)
@@ -591,8 +610,7 @@ fn summaries_of(
 
 /// The patches that other mains applied and this one holds, with the reason in words.
 pub(crate) fn held(look: &Look<'_>, workspace: &Workspace) -> Result<Vec<HeldPatch>, EngineError> {
-    let trusted = Trusted::load(look.tx)?;
-    held_among(look, workspace, &Candidates::of(look.tx, &|envelope| trusted.trusts(envelope))?)
+    held_among(look, workspace, &trust::candidates(look.tx)?)
 }
 
 fn held_among(
@@ -620,10 +638,8 @@ pub(crate) fn held_patch(look: &Look<'_>, workspace: &Workspace, held: &Held) ->
         Reason::Blocked(missing) => format!("it needs {} writes that no patch here carries", missing.len()),
         Reason::NeedsHeld(other) => format!("it needs patch {}, which is held", other.short()),
         Reason::Untrusted => {
-            let key = look.tx.envelope(&held.revision)?.map(|envelope| envelope.header().author_key.fingerprint());
-            let key = key.unwrap_or_default();
-            let word = crate::trust::as_word(&patch.author);
-            format!("{} signed it with another key ({key}); `dm remote trust {word} {key}` trusts it", patch.author)
+            let key = look.tx.envelope(&held.revision)?.map(|envelope| envelope.header().author_key);
+            key.map(|key| trust::why_not(look.tx, &patch.author, &key)).transpose()?.unwrap_or_default()
         }
         Reason::Disputed => "other mains have several of its revisions".to_owned(),
         Reason::NeedsNewer => "it has an op that only a newer dm knows".to_owned(),

@@ -11,6 +11,7 @@ use crate::error::EngineError;
 use crate::look::Look;
 use crate::patches;
 use crate::report::PatchSummary;
+use crate::signing::Signers;
 use crate::system::new_patch_id;
 use crate::undo::Told;
 use crate::workspace::Workspace;
@@ -26,11 +27,13 @@ pub struct Transaction<'e> {
     pub(crate) told: Option<Told>,
     /// What it added to the log, in order.
     pub(crate) appended: Vec<EnvelopeId>,
+    /// The keys that it signed with.
+    pub(crate) signers: Signers,
 }
 
 impl<'e> Transaction<'e> {
     pub(crate) fn new(engine: &'e Engine, tx: WriteTx<'e>, workspace: Workspace, dry_run: bool) -> Self {
-        Self { engine, tx, workspace, dry_run, told: None, appended: Vec::new() }
+        Self { engine, tx, workspace, dry_run, told: None, appended: Vec::new(), signers: Signers::default() }
     }
 
     /// Makes what was written durable and visible; a dry run writes nothing.
@@ -72,10 +75,9 @@ impl<'e> Transaction<'e> {
 
     /// Signs and appends; what follows from it is in the projections at once.
     pub(crate) fn append(&mut self, bodies: Vec<Body>) -> Result<Vec<EnvelopeId>, EngineError> {
-        let keys = self.engine.keypair()?;
         let now = self.engine.system().now();
-        let seal = |body| Arc::new(Envelope::seal(Space::PUBLIC, &keys, now, body));
-        let envelopes: Vec<Arc<Envelope>> = bodies.into_iter().map(seal).collect();
+        let seal = |body| Ok(Arc::new(self.seal(Space::PUBLIC, now, body)?));
+        let envelopes = bodies.into_iter().map(seal).collect::<Result<Vec<Arc<Envelope>>, EngineError>>()?;
         let ids: Vec<EnvelopeId> = envelopes.iter().map(|envelope| envelope.id()).collect();
         self.tx.append(&Arrival { envelopes, definitions: Vec::new() })?;
         self.appended.extend(&ids);

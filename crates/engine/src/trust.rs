@@ -1,8 +1,12 @@
-//! Which keys an author's patches may be signed with: the first one seen, and those that were trusted by hand.
+//! Whose keys are trusted: what was decided here, carried on by the facts about keys (`dm_collab::trust`).
 
-use std::collections::BTreeSet;
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::rc::Rc;
 use std::sync::Arc;
 
+use dm_collab::Candidates;
+use dm_collab::trust::{Keys, Standing};
 use dm_model::{AuthorKey, Body, Envelope};
 use dm_store::{AuthorKeyRecord, KeyState, ReadTx, WriteTx};
 
@@ -10,22 +14,60 @@ use crate::error::EngineError;
 use crate::report::NewKey;
 use crate::system::System;
 
-/// The trusted keys, by author.
-pub(crate) struct Trusted(BTreeSet<(String, AuthorKey)>);
+/// The keys of authors, each looked up when first asked about.
+pub(crate) struct Trusted<'t> {
+    tx: &'t ReadTx<'t>,
+    authors: RefCell<BTreeMap<String, Rc<Keys>>>,
+    failure: RefCell<Option<EngineError>>,
+}
 
-impl Trusted {
-    pub(crate) fn load(tx: &ReadTx<'_>) -> Result<Self, EngineError> {
-        let keys = tx.keys()?.into_iter().filter(|known| known.state == KeyState::Trusted);
-        Ok(Self(keys.map(|known| (known.author, known.key)).collect()))
+/// The keys of one author, as seen here.
+pub(crate) fn keys_of(tx: &ReadTx<'_>, author: &str) -> Result<Keys, EngineError> {
+    Ok(Keys::of(author, &tx.trust_roots(author)?, &tx.key_facts_of(author)?))
+}
+
+impl<'t> Trusted<'t> {
+    pub(crate) fn new(tx: &'t ReadTx<'t>) -> Self {
+        Self { tx, authors: RefCell::default(), failure: RefCell::default() }
     }
 
-    /// Whether a revision's author may sign with its key.
-    pub(crate) fn trusts(&self, envelope: &Envelope) -> bool {
+    /// The keys of an author.
+    pub(crate) fn keys(&self, author: &str) -> Result<Rc<Keys>, EngineError> {
+        if let Some(keys) = self.authors.borrow().get(author) {
+            return Ok(Rc::clone(keys));
+        }
+        let keys = Rc::new(keys_of(self.tx, author)?);
+        self.authors.borrow_mut().insert(author.to_owned(), Rc::clone(&keys));
+        Ok(keys)
+    }
+
+    /// Whether a revision is its author's.
+    pub(crate) fn accepts(&self, envelope: &Envelope) -> Result<bool, EngineError> {
         match envelope.body() {
-            Body::Revision(revision) => self.0.contains(&(revision.author.clone(), envelope.header().author_key)),
-            _ => true,
+            Body::Revision(revision) => Ok(self.keys(&revision.author)?.accepts(envelope)),
+            _ => Ok(true),
         }
     }
+
+    /// As [`Trusted::accepts`], for who cannot be told of a failure: it is kept until [`Trusted::done`].
+    fn trusts(&self, envelope: &Envelope) -> bool {
+        self.accepts(envelope).unwrap_or_else(|failure| {
+            self.failure.borrow_mut().get_or_insert(failure);
+            false
+        })
+    }
+
+    fn done(self) -> Result<(), EngineError> {
+        self.failure.into_inner().map_or(Ok(()), Err)
+    }
+}
+
+/// What other mains have and this one may take.
+pub(crate) fn candidates<'t>(tx: &'t ReadTx<'t>) -> Result<Candidates<'t>, EngineError> {
+    let trusted = Trusted::new(tx);
+    let candidates = Candidates::of(tx, &|envelope| trusted.trusts(envelope))?;
+    trusted.done()?;
+    Ok(candidates)
 }
 
 /// An author's name as a word to be typed.
@@ -34,27 +76,101 @@ pub(crate) fn as_word(author: &str) -> String {
     if author.chars().all(plain) { author.to_owned() } else { format!("\"{}\"", author.replace('"', "\\\"")) }
 }
 
-/// Notes the keys of revisions that arrived: an author's first key is trusted, another one is not until someone says so.
+/// Why a revision is not taken for its author's, in words, and what can be typed.
+pub(crate) fn why_not(tx: &ReadTx<'_>, author: &str, key: &AuthorKey) -> Result<String, EngineError> {
+    let keys = keys_of(tx, author)?;
+    let short = key.fingerprint();
+    let disputed = |former: &AuthorKey| matches!(keys.standing(former), Standing::Disputed(_));
+    let how = match keys.standing(key) {
+        Standing::Replaced(next) => {
+            format!(
+                "{author} has another key ({}) since, and does not stand by it: it is signed with the former one ({short})",
+                next.fingerprint()
+            )
+        }
+        Standing::Revoked => format!("it is signed with a key that {author} revoked ({short})"),
+        Standing::Disputed(_) => {
+            format!("it is signed with a key of {author} ({short}) that names several others to follow it")
+        }
+        Standing::Unknown if keys.predecessors(key).iter().any(disputed) => {
+            format!("it is signed with one of several keys ({short}) that a key of {author} names to follow it")
+        }
+        Standing::Unknown | Standing::Trusted => format!("{author} signed it with another key ({short})"),
+    };
+    Ok(format!("{how}; `dm remote trust {} {short}` trusts it", as_word(author)))
+}
+
+/// Notes the keys that what arrived names: an author's first key is trusted, another one is if it follows that; else not until
+/// someone says so.
 pub(crate) fn note_keys(
     tx: &mut WriteTx<'_>,
     arrived: &[Arc<Envelope>],
     system: &dyn System,
 ) -> Result<Vec<NewKey>, EngineError> {
-    let mut noted = Vec::new();
-    let mut known: BTreeSet<(String, AuthorKey)> =
-        tx.keys()?.into_iter().map(|known| (known.author, known.key)).collect();
-    let now = system.now();
+    let mut seen = Seen { now: system.now(), known: BTreeMap::new(), noted: Vec::new() };
     for envelope in arrived {
-        let Body::Revision(body) = envelope.body() else { continue };
-        let key = envelope.header().author_key;
-        if known.contains(&(body.author.clone(), key)) {
-            continue;
+        if let Body::Revision(body) = envelope.body() {
+            seen.note(tx, &body.author, envelope.header().author_key)?;
         }
-        let first = !known.iter().any(|(author, _)| *author == body.author);
-        let state = if first { KeyState::Trusted } else { KeyState::Seen };
-        tx.put_key(&AuthorKeyRecord { author: body.author.clone(), key, state, first_seen: now })?;
-        known.insert((body.author.clone(), key));
-        noted.push(NewKey { author: body.author.clone(), key: key.to_string(), trusted: first });
     }
-    Ok(noted)
+    let mut revoked = Vec::new();
+    for envelope in arrived {
+        let signer = envelope.header().author_key;
+        match envelope.body() {
+            Body::KeyChange(change) => {
+                seen.note(tx, &change.author, signer)?;
+                match change.successor {
+                    Some(next) => seen.note(tx, &change.author, next.key)?,
+                    None => revoked.push((change.author.clone(), signer)),
+                }
+            }
+            Body::Vouch(vouch) => seen.note(tx, &vouch.author, signer)?,
+            _ => {}
+        }
+    }
+    seen.told(tx, revoked)
+}
+
+/// What is noted of the keys of one arrival.
+struct Seen {
+    now: dm_model::Timestamp,
+    known: BTreeMap<String, Vec<AuthorKey>>,
+    noted: Vec<(String, AuthorKey, bool)>,
+}
+
+impl Seen {
+    fn note(&mut self, tx: &mut WriteTx<'_>, author: &str, key: AuthorKey) -> Result<(), EngineError> {
+        if !self.known.contains_key(author) {
+            let known = tx.keys_of(author)?.into_iter().map(|known| known.key).collect();
+            self.known.insert(author.to_owned(), known);
+        }
+        let Some(known) = self.known.get_mut(author).filter(|known| !known.contains(&key)) else { return Ok(()) };
+        let first = known.is_empty();
+        known.push(key);
+        let state = if first { KeyState::Trusted } else { KeyState::Seen };
+        tx.put_key(&AuthorKeyRecord { author: author.to_owned(), key, state, first_seen: self.now })?;
+        self.noted.push((author.to_owned(), key, first));
+        Ok(())
+    }
+
+    /// What to tell people, once all facts are in.
+    fn told(self, tx: &ReadTx<'_>, revoked: Vec<(String, AuthorKey)>) -> Result<Vec<NewKey>, EngineError> {
+        let trusted = Trusted::new(tx);
+        let mut told = Vec::new();
+        for (author, key, first) in self.noted {
+            let keys = trusted.keys(&author)?;
+            let spoken = |former: &AuthorKey| keys.standing(former) != Standing::Unknown;
+            let follows = keys.predecessors(&key).into_iter().find(spoken).filter(|_| !first);
+            let revoked = keys.standing(&key) == Standing::Revoked;
+            let (trusted, follows) = (keys.speaks(&key), follows.map(|former| former.to_string()));
+            told.push(NewKey { author, key: key.to_string(), trusted, first, follows, revoked });
+        }
+        for (author, key) in revoked {
+            let key = key.to_string();
+            if !told.iter().any(|known| known.author == author && known.key == key) {
+                told.push(NewKey { author, key, trusted: false, first: false, follows: None, revoked: true });
+            }
+        }
+        Ok(told)
+    }
 }

@@ -160,7 +160,9 @@ fn fact_words(tx: &ReadTx<'_>, id: &dm_model::EnvelopeId) -> Result<Option<Strin
             Some(next) => format!("gives {} the key {}", change.author, next.key.fingerprint()),
             None => format!("revokes the key {} of {}", envelope.header().author_key.fingerprint(), change.author),
         }),
-        Body::Vouch(vouch) => Some(format!("{} stands by {} envelopes", vouch.author, vouch.envelopes.len())),
+        Body::Vouch(vouch) => {
+            Some(format!("{} stands by {}", vouch.author, crate::own_keys::signed(vouch.envelopes.len())))
+        }
         Body::TakeOver(_) => Some("takes main over with another key".to_owned()),
         Body::Unknown { .. } => None,
     })

@@ -8,9 +8,16 @@ use dm_model::{AuthorKey, Envelope, EnvelopeId, PatchId, RevisionId, Succession}
 
 use crate::error::StoreError;
 use crate::remotes::KeyState;
+use crate::store::Instance;
 use crate::tx::{ReadTx, WriteTx};
 
 impl ReadTx<'_> {
+    /// Whose store this is.
+    #[must_use]
+    pub fn instance(&self) -> &Instance {
+        self.store.instance()
+    }
+
     /// The key that this store signs with for an author, if it has one of its own.
     ///
     /// # Errors
@@ -86,6 +93,15 @@ impl ReadTx<'_> {
         self.rows(sql, (author, key.as_bytes()), |row| {
             Ok((RevisionId::from_bytes(row.get(0)?), PatchId::from_bytes(row.get(1)?)))
         })
+    }
+
+    /// The authors whose names revisions bear that were signed with that key, by name. Looks at every envelope.
+    ///
+    /// # Errors
+    /// The disk.
+    pub fn authors_signed_with(&self, key: &AuthorKey) -> Result<Vec<String>, StoreError> {
+        let sql = "SELECT DISTINCT author FROM env WHERE author_key = ?1 AND author IS NOT NULL ORDER BY author";
+        self.rows(sql, [key.as_bytes()], |row| row.get(0))
     }
 
     /// Whether any envelope that bears an author's name was signed with that key.

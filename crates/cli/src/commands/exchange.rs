@@ -167,12 +167,18 @@ fn listed(lines: impl ExactSizeIterator<Item = String>, page: &mut Page) {
 pub fn keys_page(keys: &[NewKey], dry_run: bool, page: &mut Page) {
     for key in keys {
         let short: String = key.key.chars().take(KEY_SHOWN).collect();
-        let words = if key.trusted && dry_run {
-            "is the first one seen: it would be trusted from then on"
-        } else if key.trusted {
-            "is the first one seen: trusted from now on"
+        let words = if key.revoked {
+            "is revoked: what it signs is held from now on".to_owned()
+        } else if let Some(former) = &key.follows {
+            let former: String = former.chars().take(KEY_SHOWN).collect();
+            let so = if key.trusted { "trusted like it" } else { "not trusted by itself" };
+            format!("follows {former}: {so}")
+        } else if key.first && dry_run {
+            "is the first one seen: it would be trusted from then on".to_owned()
+        } else if key.first {
+            "is the first one seen: trusted from now on".to_owned()
         } else {
-            "is another one: what it signed is held"
+            "is another one: what it signed is held".to_owned()
         };
         page.line(format!("{} {short} of {} {words}", styled(WARN, "key"), key.author));
     }

@@ -1,6 +1,8 @@
 //! How the engine's words look on a terminal; shared by the verbs.
 
-use dm_engine::{Change, ConflictSummary, DefinitionDiff, Entry, HeldPatch, NameWarning, PatchSummary, Written};
+use dm_engine::{
+    Change, ConflictSummary, DefinitionDiff, Entry, HeldPatch, NameWarning, PatchSummary, SignatureEntry, Written,
+};
 
 use crate::output::{self, BAD, BOLD, DIM, GOOD, ID, Page, WARN, styled};
 
@@ -150,4 +152,17 @@ pub fn definition_diff(diff: &DefinitionDiff, page: &mut Page) {
         page.line(styled(style, line));
     }
     page.gap();
+}
+
+/// A signature on a line: what is signed, by whom, and whether that holds.
+pub fn signature_line(signature: &SignatureEntry) -> String {
+    let key: String = signature.key.chars().take(16).collect();
+    let whose = match (&signature.author, &signature.instance) {
+        (Some(author), _) => format!("by {author}"),
+        (None, Some(instance)) => format!("on the main of {}", instance.chars().take(12).collect::<String>()),
+        (None, None) => String::new(),
+    };
+    let holds = if signature.valid { "verified".to_owned() } else { styled(BAD, "does not verify") };
+    let standing = styled(DIM, &format!("({})", signature.standing));
+    format!("{} {whose} with {key} {standing} {holds}", signature.what)
 }

@@ -92,7 +92,11 @@ pub fn diff(context: &Context, args: &DiffArgs) -> Result<ExitCode, Failure> {
 
 /// `dm log`.
 pub fn log(context: &Context, args: &LogArgs) -> Result<ExitCode, Failure> {
-    let entries = context.read(|snapshot| snapshot.log(args.limit, args.name.as_deref()))?;
+    let name = args.name.as_deref();
+    let entries = context.read(|snapshot| match args.signatures {
+        true => snapshot.signed_log(args.limit, name),
+        false => snapshot.log(args.limit, name),
+    })?;
     context.answer(&entries, |entries, page| {
         if entries.is_empty() && args.limit > 0 {
             output::say("nothing was put into main yet");
@@ -101,6 +105,9 @@ pub fn log(context: &Context, args: &LogArgs) -> Result<ExitCode, Failure> {
             page.line(format!("{} {}", output::time(entry.applied_at), pages::patch_long(&entry.patch)));
             if !entry.forced.is_empty() {
                 page.line(format!("  forced: {}", entry.forced));
+            }
+            for signature in &entry.signatures {
+                page.line(format!("  {}", pages::signature_line(signature)));
             }
         }
     })

@@ -57,6 +57,11 @@ fn bad_days() {
 }
 
 #[test]
+fn keys() {
+    walkthrough("keys.md");
+}
+
+#[test]
 fn patch_files() {
     walkthrough("patch-files.md");
 }

@@ -25,7 +25,7 @@ const fn after(verb: &'static str, args: &'static [&'static str], needs: &'stati
 }
 
 /// Verbs that only read.
-const READING: [Case; 23] = [
+const READING: [Case; 25] = [
     case("status", &[]),
     case("diff", &[]),
     case("log", &[]),
@@ -42,6 +42,8 @@ const READING: [Case; 23] = [
     case("conflicts", &[]),
     case("conflicts list", &[]),
     case("conflicts show", &["twice", "--session", "work"]),
+    case("key list", &["--all"]),
+    case("key show", &["Ada"]),
     case("remote list", &[]),
     case("remote quarantine", &[]),
     case("config get", &["author"]),
@@ -52,7 +54,7 @@ const READING: [Case; 23] = [
 ];
 
 /// Verbs that write to the store, and can be seen to.
-pub const WRITING: [Case; 24] = [
+pub const WRITING: [Case; 29] = [
     case("import", &["src", "--intent", "Follow"]),
     case("session new", &["third"]),
     after("session switch", &["work"], &[&["session", "switch", "other"]]),
@@ -68,6 +70,11 @@ pub const WRITING: [Case; 24] = [
     case("deprecate", &["fourTimes", "--reason", "old"]),
     after("undeprecate", &["fourTimes"], &[&["deprecate", "fourTimes", "--reason", "old"]]),
     case("conflicts resolve", &["twice", "--ours"]),
+    case("key rotate", &["--why", "A new laptop"]),
+    case("key rotate", &["--instance"]),
+    case("key revoke", &[]),
+    after("key vouch", &["[PATCH]"], &[&["patch", "ready"]]),
+    case("key import", &["ada.key"]),
     case("remote add", &["away", "http://127.0.0.1:9"]),
     case("remote remove", &["home"]),
     case("config set", &["author", "Zoe"]),
@@ -80,8 +87,17 @@ pub const WRITING: [Case; 24] = [
 ];
 
 /// Verbs that write what the store does not show, or nothing that could be seen here; each has a test of its own below.
-pub const WRITING_UNSEEN: [&str; 8] =
-    ["init", "export", "git import", "git export", "patch export", "token create", "rebuild", "remote trust"];
+pub const WRITING_UNSEEN: [&str; 9] = [
+    "init",
+    "export",
+    "git import",
+    "git export",
+    "key export",
+    "patch export",
+    "token create",
+    "rebuild",
+    "remote trust",
+];
 
 /// Verbs that answer nothing.
 const SILENT: [&str; 3] = ["demo", "serve", "completions"];
@@ -93,6 +109,13 @@ struct Stage {
     /// Held for as long as it is asked.
     _server: (Server, Machine),
 }
+
+/// A key of Ada's from another machine.
+const ADA_ELSEWHERE: &str = "darkmatter author key 1
+author Ada
+key ea4a6c63e29c520abef5507b132ec5f9954776aebebe7b92421eea691446d22c
+secret 0707070707070707070707070707070707070707070707070707070707070707
+";
 
 /// An instance elsewhere, with a patch of its own; answers that as a patch file.
 pub fn home_with_a_patch(home: &Machine) -> String {
@@ -117,6 +140,7 @@ pub fn on_stage(machine: &Machine, away: &str, url: &str) -> Machine {
     machine.dm(&["patch", "apply", "--session", "other"]).succeeds();
     machine.dm(&["session", "switch", "work"]).succeeds();
     machine.write("away.patch", away);
+    machine.write("ada.key", ADA_ELSEWHERE);
     machine.dm(&["remote", "add", "home", url]).succeeds();
     machine.with_env("DM_SESSION", "work").with_env("EDITOR", "sed -i s/much/much,/")
 }
@@ -266,6 +290,29 @@ fn the_bridge_to_git_writes_nothing_in_a_dry_run() {
     assert!(everything(&other) != before);
     other.dm(&["git", "import", "nowhere"]).exits(2);
     other.dm(&["git", "export", "in.git"]).exits(1);
+}
+
+#[test]
+fn a_secret_goes_to_a_new_file_of_its_owner_only() {
+    let machine = ada_with_math();
+    let args = ["key", "export", "my.key"];
+    machine.dm(&[&args[..], &["--dry-run"]].concat()).succeeds().prints("would write the secret key of Ada");
+    machine.dm(&["key", "export", "-", "--dry-run"]).succeeds().prints("would print the secret key of Ada");
+    let path = machine.folder().join("my.key");
+    assert!(!path.exists());
+    let shapes = Shapes::read();
+    shapes.check(&json(&machine.dm(&[&args[..], &["--json"]].concat())), &shapes.verbs["key export"], "key export");
+    let written = std::fs::read_to_string(&path).unwrap();
+    assert_eq!(machine.dm(&["key", "export", "-"]).succeeds().stdout, written);
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt as _;
+        assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+    }
+    machine.dm(&args).exits(3);
+    let secret = written.lines().last().and_then(|line| line.strip_prefix("secret ")).unwrap();
+    let shown = machine.dm(&["key", "show", "Ada", "--json"]).succeeds().stdout;
+    assert!(!everything(&machine).contains(secret) && !shown.contains(secret));
 }
 
 #[test]

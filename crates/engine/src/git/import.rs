@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use dm_collab::ProjectionRead as _;
 use dm_collab::draft::Stack;
 use dm_collab::view::View;
-use dm_model::{Body, EntityId, Envelope, Kind, Location, Op, OpId, Revision, Space, Timestamp};
+use dm_model::{Body, EntityId, Kind, Location, Op, OpId, Revision, Space, Timestamp};
 use dm_store::{Arrival, HashedDefinition, ImportBase};
 use dm_syntax::LineIndex;
 
@@ -594,14 +594,13 @@ fn append(
         depends: Vec::new(),
         ops,
     };
-    let keys = engine.keypair()?;
-    let seal = |body| Arc::new(Envelope::seal(Space::PUBLIC, &keys, at, body));
-    let revision = seal(Body::Revision(revision));
+    let revision = Arc::new(transaction.seal_brought(at, revision)?);
     let members = [(patch, revision.id())];
     let fact = dm_collab::patch::apply_fact(&*transaction.tx, &members, String::new())?;
-    let envelopes = vec![revision, seal(Body::Apply(fact))];
+    let fact = Arc::new(transaction.seal(Space::PUBLIC, at, Body::Apply(fact))?);
+    let envelopes = vec![revision, fact];
     transaction.tx.append(&Arrival { envelopes: envelopes.clone(), definitions })?;
-    // The author's name is the commit's; the signature is this instance's, and others learn the key with the name.
+    // The author's name is the commit's, and others learn the key with the name.
     trust::note_keys(&mut transaction.tx, &envelopes, engine.system())?;
     Ok(heads)
 }

@@ -91,12 +91,7 @@ fn a_path_without_a_store_is_no_remote() {
 fn copies_of_a_store_can_be_laid_together() {
     let ada = Desk::new();
     write(&ada.engine, "a");
-    let copy = ada.path("copy/.darkmatter");
-    std::fs::create_dir_all(&copy).unwrap();
-    for entry in std::fs::read_dir(ada.path("store/.darkmatter")).unwrap() {
-        let entry = entry.unwrap();
-        std::fs::copy(entry.path(), copy.join(entry.file_name())).unwrap();
-    }
+    crate::support::copy_folder(&ada.path("store"), &ada.path("copy"));
     let other = engine_at(&ada, &ada.path("copy"));
     let here = write(&ada.engine, "b");
     write(&other, "c");

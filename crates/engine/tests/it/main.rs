@@ -7,6 +7,7 @@ mod edits;
 mod exchange;
 mod git;
 mod imports;
+mod keys;
 mod names;
 mod patch_files;
 mod sessions;

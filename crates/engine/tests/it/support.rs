@@ -20,6 +20,16 @@ pub fn session(name: &str) -> SessionChoice {
     SessionChoice::Named(name.to_owned())
 }
 
+/// Copies a folder with all that is in it.
+pub fn copy_folder(from: &std::path::Path, to: &std::path::Path) {
+    std::fs::create_dir_all(to).unwrap();
+    for entry in std::fs::read_dir(from).unwrap() {
+        let path = entry.unwrap().path();
+        let target = to.join(path.file_name().unwrap());
+        if path.is_dir() { copy_folder(&path, &target) } else { std::fs::copy(&path, &target).map(drop).unwrap() }
+    }
+}
+
 impl Desk {
     pub fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();

@@ -189,14 +189,20 @@ impl Instance {
     pub fn copy(&self) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let (from, to) = (self.folder.path().join(".darkmatter"), folder.path().join(".darkmatter"));
-        std::fs::create_dir(&to).unwrap();
-        for entry in std::fs::read_dir(from).unwrap() {
-            let entry = entry.unwrap();
-            std::fs::copy(entry.path(), to.join(entry.file_name())).unwrap();
-        }
+        copy_folder(&from, &to);
         let now = Timestamp::from_ms(START_MS + 3_600_000);
         let system = Arc::new(Moody { inner: FixedSystem::new(now, "copy"), left: AtomicI64::new(-1) });
         Self { folder, system, author: self.author.clone() }
+    }
+}
+
+/// Copies a folder with all that is in it.
+fn copy_folder(from: &std::path::Path, to: &std::path::Path) {
+    std::fs::create_dir(to).unwrap();
+    for entry in std::fs::read_dir(from).unwrap() {
+        let path = entry.unwrap().path();
+        let target = to.join(path.file_name().unwrap());
+        if path.is_dir() { copy_folder(&path, &target) } else { std::fs::copy(&path, &target).map(drop).unwrap() }
     }
 }
 

@@ -37,8 +37,11 @@ fn cast(author: &str) -> (Cast, crate::instance::Served) {
     (Cast { ada, other, home, ben }, server)
 }
 
+/// The key that signs for the author of a store.
 fn key_of(instance: &Instance) -> String {
-    instance.engine().instance().unwrap().key
+    let engine = instance.engine();
+    let keys = engine.snapshot(&SessionChoice::Current).unwrap().keys(&engine, false).unwrap();
+    keys.into_iter().find(|key| key.signs && key.author.is_some()).unwrap().key
 }
 
 #[test]
