@@ -4,6 +4,7 @@
 mod bytes;
 mod hostile;
 mod peer;
+mod ranges;
 
 use std::sync::Arc;
 

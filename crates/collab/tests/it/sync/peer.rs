@@ -22,6 +22,8 @@ pub const PEER: &str = "peer";
 /// An instance.
 pub struct Peer {
     pub memory: Memory,
+    /// The spaces that it shares with whoever asks.
+    pub allowed: Vec<Space>,
     person: u8,
     clock: i64,
 }
@@ -74,7 +76,12 @@ pub fn head(hash: DefHash, definition: &Definition) -> ContentHead {
 
 impl Peer {
     pub fn new(person: u8) -> Self {
-        Self { memory: Memory::new(main_of(person)), person, clock: 1_000_000 * i64::from(person) }
+        Self {
+            memory: Memory::new(main_of(person)),
+            allowed: vec![Space::PUBLIC],
+            person,
+            clock: 1_000_000 * i64::from(person),
+        }
     }
 
     pub fn store(&mut self, received: &Received) {
@@ -103,7 +110,7 @@ impl Peer {
 
     /// Answers a question as the engine does.
     pub fn answer(&mut self, question: Message, line: &mut Line<'_>) -> Result<Message, Stop> {
-        let mut machine = Responder::new(vec![Space::PUBLIC]);
+        let mut machine = Responder::new(self.allowed.clone());
         let mut step = machine.handle(question, &self.memory)?;
         loop {
             step = match step {
