@@ -64,6 +64,7 @@ pub struct Engine {
     folder: PathBuf,
     author: Option<String>,
     system: Arc<dyn System>,
+    waiting_max: u64,
 }
 
 /// Makes a store: its folder, its key, its file, its first session.
@@ -168,7 +169,13 @@ impl Engine {
             return Err(EngineError::NoStore(options.folder));
         }
         let store = Store::open(&folder.join(STORE_FILE), Mode::ReadWrite)?;
-        Ok(Self { store, folder, author: options.author, system: options.system })
+        Ok(Self {
+            store,
+            folder,
+            author: options.author,
+            system: options.system,
+            waiting_max: crate::exchange::WAITING_MAX,
+        })
     }
 
     /// The same store opened anew, for another thread.
@@ -187,6 +194,16 @@ impl Engine {
     #[must_use]
     pub fn options(&self) -> OpenOptions {
         OpenOptions { folder: self.folder.clone(), author: self.author.clone(), system: Arc::clone(&self.system) }
+    }
+
+    /// Takes nothing from peers that leaves more envelopes than that waiting for others.
+    pub fn limit_waiting(&mut self, most: u64) {
+        self.waiting_max = most;
+    }
+
+    /// How many envelopes may wait for others.
+    pub(crate) fn waiting_max(&self) -> u64 {
+        self.waiting_max
     }
 
     /// The store.

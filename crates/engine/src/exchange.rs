@@ -26,8 +26,9 @@ use crate::wire::Spoken;
 
 pub use dm_collab::sync::Direction;
 
-/// Most envelopes that may wait for others once something has arrived: a peer that sends what can never count fills no disk.
-pub const WAITING_MAX: u64 = 1 << 16;
+/// Most envelopes that may wait for others once something has arrived, unless the engine was told otherwise: a peer that sends what
+/// can never count fills no disk. Honest histories come in the order of their authors' clocks, so many may wait for a while.
+pub const WAITING_MAX: u64 = 1 << 18;
 /// How long a remote that spoke version 1 is not asked for a later one.
 const OLD_VERSION_MS: i64 = 24 * 3600 * 1000;
 /// Who put what came to the server's own doors.
@@ -55,7 +56,7 @@ impl Transaction<'_> {
         let delta = self.tx.append(&arrival)?;
         if !delta.pending.is_empty() {
             let waiting = self.tx.pending_count()?;
-            if waiting > WAITING_MAX {
+            if waiting > self.engine.waiting_max() {
                 return Err(EngineError::Peer(ProtocolError::TooManyWaiting(waiting)));
             }
         }

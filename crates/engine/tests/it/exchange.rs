@@ -115,3 +115,66 @@ fn copies_of_a_store_can_be_laid_together() {
     }
     assert_eq!(status(&ada.engine).view_fingerprint, status(&other).view_fingerprint);
 }
+
+#[test]
+fn what_can_never_count_fills_no_store() {
+    use dm_collab::sync::{Message, Parcel, ProtocolError, Sealed};
+    use dm_model::{Body, Envelope, EnvelopeId, Keypair, Space, Verdict, VerdictKind};
+    let ada = Desk::new();
+    let mut ben = ben(&ada);
+    let keys = Keypair::from_secret(&[7; 32]);
+    // Each waits for a revision that nobody has.
+    let put = |from: i64, count: i64| {
+        let sealed = |number: i64| {
+            let body = Body::Verdict(Verdict {
+                revision: EnvelopeId::from_bytes([9; 32]),
+                author: "Eve".to_owned(),
+                kind: VerdictKind::Approve,
+                words: String::new(),
+                supersedes: Vec::new(),
+            });
+            let envelope = Envelope::seal(Space::PUBLIC, &keys, Timestamp::from_ms(number), body);
+            Sealed { signature: *envelope.signature(), bytes: envelope.bytes().to_vec() }
+        };
+        let parcel = Parcel { envelopes: (from..from + count).map(sealed).collect(), definitions: Vec::new() };
+        Message::Put { parcel, finish: true }.encode()
+    };
+    ben.limit_waiting(40);
+    ben.respond(&put(0, 40), &[Space::PUBLIC]).unwrap();
+    assert_eq!(status(&ben).pending, 40);
+    // A parcel with one too many is refused whole; what is no news is not.
+    let error = ben.respond(&put(30, 11), &[Space::PUBLIC]).unwrap_err();
+    assert!(matches!(error, EngineError::Peer(ProtocolError::TooManyWaiting(41))), "{error}");
+    ben.respond(&put(0, 40), &[Space::PUBLIC]).unwrap();
+    assert_eq!((status(&ben).pending, ben.instance().unwrap().envelopes), (40, 40));
+    // Who pulls them says whose they are.
+    let mut ada = engine_at(&ada, &ada.path("store"));
+    let path = ben.options().folder;
+    add_remote(&ada, &path).unwrap();
+    ada.limit_waiting(39);
+    let error = ada.exchange(Some("there"), Direction::Both, false, &mut |_| {}).unwrap_err();
+    assert!(error.to_string().contains("remote `there`") && error.to_string().contains("40 envelopes"), "{error}");
+    assert_eq!(ada.instance().unwrap().envelopes, 0);
+    ada.limit_waiting(40);
+    sync(&ada);
+    assert_eq!(status(&ada).pending, 40);
+}
+
+#[test]
+fn nothing_new_is_small_and_a_patch_is_too() {
+    let ada = Desk::new();
+    let ben = ben(&ada);
+    add_remote(&ada.engine, &ben.options().folder).unwrap();
+    for number in 0..12 {
+        write(&ada.engine, &format!("f{number}"));
+    }
+    sync(&ada.engine);
+    let nothing = sync(&ada.engine);
+    assert_eq!(nothing.round_trips, 1);
+    assert!(nothing.bytes_sent + nothing.bytes_received < 200, "{} {}", nothing.bytes_sent, nothing.bytes_received);
+    write(&ada.engine, "one_more");
+    let one = sync(&ada.engine);
+    assert_eq!((one.round_trips, one.sent.len()), (2, 1));
+    // Uncompressed: no wire is between them.
+    assert!(one.bytes_sent + one.bytes_received < 4096, "{} {}", one.bytes_sent, one.bytes_received);
+}

@@ -11,6 +11,8 @@ mod doors;
 mod http;
 mod instance;
 mod network;
+mod quarantine;
+mod second_client;
 mod tokens;
 mod trust;
 mod versions;

@@ -246,3 +246,74 @@ proptest! {
         check_history(seed, steps);
     }
 }
+
+/// Ranges between any two places, and what stands in them by counting one by one.
+fn check_ranges(tx: &ReadTx<'_>, dice: &mut Dice) {
+    use dm_collab::sync::{Place, Range, set_element};
+    let all = tx.log(None, usize::MAX).unwrap();
+    let mut placed: Vec<(Place, dm_model::EnvelopeId)> =
+        all.iter().map(|entry| (Place::of(&entry.envelope), entry.envelope.id())).collect();
+    placed.sort_unstable();
+    let at = |dice: &mut Dice| match placed.get(dice.below(placed.len() + 1)) {
+        Some((place, _)) => Place { prefix: place.prefix.wrapping_add(dice.below(2) as u64), ..*place },
+        None => Place { time: i64::MAX, prefix: u64::MAX },
+    };
+    let ranges = (0..30).map(|_| {
+        let (one, other) = (at(dice), at(dice));
+        Range { from: one.min(other), to: Some(one.max(other)).filter(|_| !dice.one_in(5)) }
+    });
+    for range in ranges.chain([Range::ALL]).collect::<Vec<_>>() {
+        let inside: Vec<_> = placed.iter().filter(|(place, _)| range.has(*place)).collect();
+        let mut sum = dm_collab::Fingerprint::default();
+        inside.iter().for_each(|(_, id)| sum.add(&set_element(id)));
+        assert_eq!(tx.range_fingerprint(Space::PUBLIC, &range).unwrap(), sum, "{range:?}");
+        let mut ids = tx.range_ids(Space::PUBLIC, &range, usize::MAX).unwrap();
+        ids.sort_unstable();
+        let mut expected: Vec<_> = inside.iter().map(|(_, id)| *id).collect();
+        expected.sort_unstable();
+        assert_eq!(ids, expected, "{range:?}");
+        let cuts = tx.range_cuts(Space::PUBLIC, &range, 16).unwrap();
+        assert!(cuts.len() < 16 && cuts.is_sorted_by(|left, right| left < right), "{cuts:?}");
+        assert!(cuts.iter().all(|cut| range.has(*cut) && *cut > range.from), "{cuts:?} in {range:?}");
+        let places: std::collections::BTreeSet<_> = inside.iter().map(|(place, _)| *place).collect();
+        assert_eq!(cuts.is_empty(), places.len() < 2, "{range:?}");
+    }
+}
+
+#[test]
+fn sums_of_ranges_are_those_of_what_stands_there() {
+    use dm_model::{Body, Envelope, EnvelopeId, Keypair, Verdict, VerdictKind};
+    let keys = Keypair::from_secret(&[5; 32]);
+    let mut dice = Dice::new(11);
+    // Times: ascending, anyhow, in two clusters, all equal.
+    let times: [fn(i64, &mut Dice) -> i64; 4] =
+        [|n, _| n, |_, dice| dice.below(1 << 30) as i64 - (1 << 29), |n, _| n % 2 * 1_000_000 + n % 3, |_, _| 7];
+    for time in times {
+        let temp = super::support::temp_store(1);
+        let mut number = 0;
+        for size in [1, 1, 40, 255, 1, 300, 2, 200] {
+            let envelopes = (0..size).map(|_| {
+                number += 1;
+                let body = Body::Verdict(Verdict {
+                    revision: EnvelopeId::from_bytes([9; 32]),
+                    author: format!("{number}"),
+                    kind: VerdictKind::Approve,
+                    words: String::new(),
+                    supersedes: Vec::new(),
+                });
+                let at = Timestamp::from_ms(time(number, &mut dice));
+                std::sync::Arc::new(Envelope::seal(Space::PUBLIC, &keys, at, body))
+            });
+            let arrival = Arrival { envelopes: envelopes.collect(), definitions: Vec::new() };
+            let mut tx = temp.store.write().unwrap();
+            tx.append(&arrival).unwrap();
+            tx.commit().unwrap();
+            check_ranges(&temp.store.read().unwrap(), &mut dice);
+        }
+        assert_eq!(temp.store.read().unwrap().verify(), []);
+        let mut tx = temp.store.write().unwrap();
+        tx.rebuild().unwrap();
+        assert_eq!(tx.verify(), []);
+        check_ranges(&tx, &mut dice);
+    }
+}
