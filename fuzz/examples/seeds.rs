@@ -8,7 +8,9 @@ use std::path::Path;
 
 use dm_collab::Fingerprint;
 use dm_collab::draft::Stack;
-use dm_collab::sync::{Message, Parcel, Sealed, Verdict};
+use dm_collab::sync::{
+    Claim, Delivery, Message, Parcel, Parts, Place, Range, RangeAnswer, Sealed, SpaceClaim, Verdict, v1,
+};
 use dm_model::{
     Action, Apply, Body, Definition, Deprecation, Envelope, Keypair, Kind, Location, Op, OpId, PatchId, Reference,
     ReferenceForm, Revision, Session, SessionId, SessionState, Space, Target, Timestamp, Unapply, VerdictKind,
@@ -113,31 +115,60 @@ fn journal() -> Seeds {
     seeds
 }
 
-fn messages() -> Vec<Message> {
+fn messages() -> Vec<Vec<u8>> {
     let (envelopes, definition) = (envelopes(), definition());
     let id = envelopes[0].id();
     let (instance, space) = (Keypair::from_secret(&[3; 32]).public().instance(), Space::PUBLIC);
-    let all = Fingerprint { count: 3, sum: [8; 32] };
+    let (all, known) = (Fingerprint { count: 3, sum: [8; 32] }, Fingerprint::default());
     let pairs = vec![(id, definition.hash())];
-    let sealed = envelopes.iter().take(2);
+    let sealed = |envelope: &Envelope| Sealed { signature: *envelope.signature(), bytes: envelope.bytes().to_vec() };
     let parcel = Parcel {
-        envelopes: sealed
-            .map(|envelope| Sealed { signature: *envelope.signature(), bytes: envelope.bytes().to_vec() })
-            .collect(),
+        envelopes: envelopes.iter().take(2).map(sealed).collect(),
         definitions: vec![definition.encode()],
     };
-    vec![
-        Message::Hello { instance, space, all, known: Fingerprint::default() },
-        Message::Welcome { instance, verdict: Verdict::Differ, missing: pairs.clone() },
-        Message::Have { space, ids: vec![id] },
-        Message::Difference { lacking: vec![id], offered: vec![id] },
+    let delivery = Delivery {
+        absent: vec![2],
+        envelopes: (0..).zip(&parcel.envelopes).map(|(at, sealed)| (at, sealed.clone())).collect(),
+        definitions: parcel.definitions.clone(),
+    };
+    let place = Place { time: 5, prefix: 6 };
+    let parts = RangeAnswer::Parts(Parts { begins: vec![place], sums: vec![all, known] });
+    let verdicts = vec![
+        Verdict::Same,
+        Verdict::AsKnown,
+        Verdict::NotShared,
+        Verdict::Differ(parts.clone()),
+        Verdict::Ahead { of_known: true, offered: vec![id] },
+    ];
+    let (range, rest) = (Range { from: Place::FIRST, to: Some(place) }, Range { from: place, to: None });
+    let ranges = vec![(range, Claim::Sum(all)), (rest, Claim::Ids(vec![id]))];
+    let difference = RangeAnswer::Difference { offered: vec![id], lacking: vec![0] };
+    let answers = vec![RangeAnswer::Same, RangeAnswer::Ids(vec![id]), parts, difference, RangeAnswer::Later];
+    let second = [
+        Message::Hello { instance, claims: vec![SpaceClaim { space, all, known }] },
+        Message::Welcome { instance, verdicts, missing: pairs.clone() },
+        Message::Compare { sections: vec![(space, ranges)] },
+        Message::Compared { sections: vec![answers] },
         Message::Get { ids: vec![id] },
         Message::GetContent { pairs: pairs.clone() },
-        Message::Parcel(parcel.clone()),
+        Message::Delivery(delivery),
         Message::Put { parcel: parcel.clone(), finish: true },
-        Message::Stored { missing: pairs },
-        Message::Finished { parcel },
-    ]
+        Message::Stored { missing: pairs.clone(), refused: vec![id] },
+        Message::Finished { refused: Vec::new(), parcel: parcel.clone() },
+    ];
+    let first = [
+        v1::Message::Hello { instance, space, all, known },
+        v1::Message::Welcome { instance, verdict: v1::Verdict::Differ, missing: pairs.clone() },
+        v1::Message::Have { space, ids: vec![id] },
+        v1::Message::Difference { lacking: vec![id], offered: vec![id] },
+        v1::Message::Get { ids: vec![id] },
+        v1::Message::GetContent { pairs: pairs.clone() },
+        v1::Message::Parcel(parcel.clone()),
+        v1::Message::Put { parcel: parcel.clone(), finish: true },
+        v1::Message::Stored { missing: pairs },
+        v1::Message::Finished { parcel },
+    ];
+    first.iter().map(v1::Message::encode).chain(second.iter().map(Message::encode)).collect()
 }
 
 fn numbered(bytes: impl IntoIterator<Item = Vec<u8>>) -> Seeds {
@@ -151,7 +182,7 @@ fn main() -> std::io::Result<()> {
         ("model_op", numbered(ops().iter().map(Op::encode))),
         ("model_envelope", numbered(envelopes().iter().map(|envelope| envelope.bytes().to_vec()))),
         ("model_session", journal()),
-        ("collab_message", numbered(messages().iter().map(Message::encode))),
+        ("collab_message", numbered(messages())),
     ];
     for (target, seeds) in targets {
         let folder = root.join(target);

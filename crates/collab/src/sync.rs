@@ -26,7 +26,7 @@ use crate::read::{ProjectionRead, ReadError};
 use crate::state::Fingerprint;
 
 pub use initiator::{Initiator, Plan};
-pub use message::{BEHIND_IDS_MAX, Delivery, Message, PROTOCOL_VERSION, SPACES_MAX, SpaceClaim, Verdict};
+pub use message::{BEHIND_IDS_MAX, Delivery, Message, PROTOCOL_VERSION, SPACES_MAX, Section, SpaceClaim, Verdict};
 pub use parcel::{Flaw, Parcel, Received, Refused, Sealed, check_parcel};
 pub use ranges::{
     CLAIMED_IDS_MAX, Claim, LIST_IDS, OFFERED_IDS_MAX, PARTS, Parts, Place, RANGES_MAX, Range, RangeAnswer,

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use dm_model::{Body, DefHash, Envelope, EnvelopeId, RevisionId, Space};
 
-use super::message::{Delivery, Message, SpaceClaim, Verdict};
+use super::message::{Delivery, Message, Section, SpaceClaim, Verdict};
 use super::parcel::{Parcel, Received, check_parcel};
 use super::ranges::{self, Claim, LIST_IDS, Learned, RANGES_MAX, Range, RangeAnswer};
 use super::{
@@ -38,7 +38,7 @@ enum State {
     Idle,
     Welcome(Vec<SpaceClaim>),
     /// What is said of these ranges.
-    Compared(Vec<(Space, Vec<(Range, Claim)>)>),
+    Compared(Vec<Section>),
     /// A delivery of these envelopes.
     Envelopes(Vec<EnvelopeId>),
     /// A delivery of these definitions.
@@ -170,8 +170,8 @@ impl Initiator {
                 self.welcomed(&claims, verdicts, read)
             }
             (State::Compared(asked), Message::Compared { sections }) => self.take_comparison(&asked, sections, read),
-            (State::Envelopes(asked), Message::Delivery(delivery)) => self.fetched(&asked, delivery, read),
-            (State::Content(asked), Message::Delivery(delivery)) => self.fetched_content(&asked, delivery, read),
+            (State::Envelopes(asked), Message::Delivery(delivery)) => self.fetched(&asked, &delivery, read),
+            (State::Content(asked), Message::Delivery(delivery)) => self.fetched_content(&asked, &delivery, read),
             // The last put is answered so too where content is missing: the peer has not settled yet.
             (State::Put(put), Message::Stored { missing, refused }) if !put.empty => {
                 self.note_sent(put.sent, refused);
@@ -308,7 +308,7 @@ impl Initiator {
         for (space, range, claim) in self.ranges.split_off(self.ranges.len().saturating_sub(RANGES_MAX)) {
             sections.entry(space).or_default().push((range, claim));
         }
-        let mut sections: Vec<(Space, Vec<(Range, Claim)>)> = sections.into_iter().collect();
+        let mut sections: Vec<Section> = sections.into_iter().collect();
         for (_, ranges) in &mut sections {
             ranges.sort_by_key(|(range, _)| range.from);
         }
@@ -318,7 +318,7 @@ impl Initiator {
 
     fn take_comparison(
         &mut self,
-        asked: &[(Space, Vec<(Range, Claim)>)],
+        asked: &[Section],
         sections: Vec<Vec<RangeAnswer>>,
         read: &dyn ExchangeRead,
     ) -> Result<Step, SyncError> {
@@ -353,7 +353,7 @@ impl Initiator {
     fn fetched(
         &mut self,
         asked: &[EnvelopeId],
-        delivery: Delivery,
+        delivery: &Delivery,
         read: &dyn ExchangeRead,
     ) -> Result<Step, SyncError> {
         let position = |at: u64| usize::try_from(at).ok().and_then(|at| asked.get(at)).copied();
@@ -366,10 +366,10 @@ impl Initiator {
             return Err(ProtocolError::Withheld(gone.len().max(asked.len())).into());
         }
         let mut sealed = Vec::with_capacity(delivery.envelopes.len());
-        for (at, one) in delivery.envelopes {
-            let id = position(at).ok_or(ProtocolError::Range("sends what was not asked for"))?;
+        for (at, one) in &delivery.envelopes {
+            let id = position(*at).ok_or(ProtocolError::Range("sends what was not asked for"))?;
             if gone.insert(id) {
-                sealed.push((id, one));
+                sealed.push((id, one.clone()));
             }
         }
         let received = Received::sift(sealed, &delivery.definitions, &self.plan.spaces)?;
@@ -382,7 +382,7 @@ impl Initiator {
     fn fetched_content(
         &mut self,
         asked: &[(RevisionId, DefHash)],
-        delivery: Delivery,
+        delivery: &Delivery,
         read: &dyn ExchangeRead,
     ) -> Result<Step, SyncError> {
         if !delivery.envelopes.is_empty() || !delivery.absent.is_empty() {

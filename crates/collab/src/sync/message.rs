@@ -59,6 +59,9 @@ pub struct Delivery {
     pub definitions: Vec<Vec<u8>>,
 }
 
+/// Ranges of a space, and what the asker says of each.
+pub type Section = (Space, Vec<(Range, Claim)>);
+
 /// What instances say to each other. Each question has one answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Message {
@@ -81,7 +84,7 @@ pub enum Message {
     /// Question: how do we compare in these ranges? Spaces ascend, ranges ascend and do not overlap.
     Compare {
         /// The ranges of each space.
-        sections: Vec<(Space, Vec<(Range, Claim)>)>,
+        sections: Vec<Section>,
     },
     /// Answer to `Compare`: section by section, range by range.
     Compared {
@@ -291,7 +294,7 @@ fn get_verdict(from: &mut Decoder<'_>) -> Result<Verdict, DecodeError> {
     })
 }
 
-fn get_sections(from: &mut Decoder<'_>) -> Result<Vec<(Space, Vec<(Range, Claim)>)>, DecodeError> {
+fn get_sections(from: &mut Decoder<'_>) -> Result<Vec<Section>, DecodeError> {
     let sections = from.list(SPACES_MAX, "sections", |from| {
         let space = Space::from_bytes(from.array("space")?);
         Ok((space, from.list(RANGES_MAX, "ranges", get_claim)?))

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use dm_model::{DefHash, EnvelopeId, RevisionId, Space};
 
-use super::message::{BEHIND_IDS_MAX, Delivery, Message, SpaceClaim, Verdict};
+use super::message::{BEHIND_IDS_MAX, Delivery, Message, Section, SpaceClaim, Verdict};
 use super::parcel::{Parcel, Received, still_missing};
 use super::ranges::{self, Claim, Range, RangeAnswer};
 use super::{ExchangeRead, GET_PAIRS, Named as _, ProtocolError, Step, SyncError, set_element};
@@ -56,11 +56,7 @@ impl Responder {
         Ok(Step::Send(answer))
     }
 
-    fn compare(
-        &self,
-        sections: &[(Space, Vec<(Range, Claim)>)],
-        read: &dyn ExchangeRead,
-    ) -> Result<Message, SyncError> {
+    fn compare(&self, sections: &[Section], read: &dyn ExchangeRead) -> Result<Message, SyncError> {
         let mut listed = 0;
         let mut answers = Vec::with_capacity(sections.len());
         for (space, ranges) in sections {

@@ -130,3 +130,38 @@ fn a_mixed_exchange_cut_anywhere_goes_on() {
         }
     }
 }
+
+/// Bytes of bodies that a sync of our own packages takes, and one of an edit after it.
+fn packages_pushed(protocol: u8) -> (u64, u64) {
+    let (ada, home) = (Instance::new("laptop", "Ada"), Instance::new("home", "Home"));
+    let packages = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../packages");
+    let sources = dm_engine::read_sources(&packages, false).unwrap();
+    let engine = ada.engine();
+    let mut tx = engine.begin(&dm_engine::SessionChoice::Current, false).unwrap();
+    let request = dm_engine::ImportRequest {
+        sources: &sources,
+        intent: Some("Import".to_owned()),
+        single: false,
+        draft: false,
+        prune: false,
+        overwrite: false,
+    };
+    tx.import(&request).unwrap();
+    tx.commit().unwrap();
+    let server = home.serve();
+    ada.remote(&server, None, 60);
+    ada.speak(protocol);
+    let bytes = |report: dm_engine::ExchangeReport| report.bytes_sent + report.bytes_received;
+    let whole = bytes(ada.sync());
+    let text = "module Acme.Shop.Money\n\n/// Adds one cent.\nlet more (cents: Int64) : Int64 =\n  cents + 1L\n";
+    ada.write("Add a cent where the register lacks one", text);
+    (whole, bytes(ada.sync()))
+}
+
+#[test]
+fn texts_take_fewer_bytes_in_version_2() {
+    let (first, second) = (packages_pushed(1), packages_pushed(2));
+    println!("whole tree and one patch: version 1 {first:?}, version 2 {second:?}");
+    assert!(second.0 < first.0 && second.1 < first.1, "{second:?} {first:?}");
+    assert!(second.1 < 2048, "one patch: {}", second.1);
+}

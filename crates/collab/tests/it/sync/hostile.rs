@@ -142,11 +142,11 @@ fn an_envelope_of_a_later_format_is_told_from_a_damaged_one() {
         let mut responder = Responder::new(vec![Space::PUBLIC]);
         let memory = Peer::new(1).memory;
         let Step::Store(received) = responder.handle(Message::Put { parcel, finish: true }, &memory).unwrap() else {
-            panic!("nothing to store")
+            unreachable!("nothing to store")
         };
-        let Step::Settle = responder.stored(&memory).unwrap() else { panic!("not settled") };
+        let Step::Settle = responder.stored(&memory).unwrap() else { unreachable!("not settled") };
         let Step::Send(Message::Finished { refused, .. }) = responder.settled(&[], &memory).unwrap() else {
-            panic!("not finished")
+            unreachable!("not finished")
         };
         assert_eq!(refused, [received.refused[0].id]);
         assert!(received.envelopes.is_empty());
@@ -294,7 +294,7 @@ fn ranges_that_never_shrink_are_given_up() {
     };
     let mut line = Line { left: Some(4000), questions: Vec::new(), largest: 0, answer: &mut lie, question: &mut hear };
     let (outcome, ended) = exchange(&mut left, &mut right, &plan(Direction::Both), &mut line);
-    let Err(Stop::Failed(SyncError::Protocol(error))) = ended else { panic!("{ended:?}") };
+    let Err(Stop::Failed(SyncError::Protocol(error))) = ended else { unreachable!("{ended:?}") };
     assert!(matches!(error, ProtocolError::NoEnd(_) | ProtocolError::Range(_)), "{error}");
     assert!(line.questions.len() < 100, "{}", line.questions.len());
     assert!(outcome.received.is_empty());
@@ -545,7 +545,7 @@ fn a_space_that_is_not_for_the_asker_is_as_one_that_is_not_there() {
         let mut responder = Responder::new(vec![TEAM]);
         drop(responder.handle(Message::Hello { instance: main_of(9), claims: claims(TEAM) }, &peer.memory).unwrap());
         let Step::Send(Message::Welcome { verdicts, .. }) = responder.settled(&[], &peer.memory).unwrap() else {
-            panic!("no welcome")
+            unreachable!("no welcome")
         };
         assert_ne!(verdicts, [Verdict::NotShared]);
         drop(Responder::new(vec![TEAM]).handle(Message::Compare { sections: asked.clone() }, &peer.memory).unwrap());
@@ -606,7 +606,7 @@ fn what_is_put_is_checked_and_what_nothing_waits_for_is_passed_over() {
     assert_eq!((received.envelopes.len(), received.definitions.len()), (1, 1));
     // Once its revision waits, it may come alone.
     peer.store(&Received { envelopes: received.envelopes, ..Received::default() });
-    let alone = take(&peer, put(Vec::new(), vec![definition.clone()]));
+    let alone = take(&peer, put(Vec::new(), vec![definition]));
     assert_eq!(alone.definitions.len(), 1);
     peer.store(&alone);
     let bad = Sealed { signature: Signature::from_bytes([0; 64]), bytes: revision.bytes };
