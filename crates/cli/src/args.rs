@@ -130,6 +130,9 @@ pub enum Command {
     /// Name other instances
     #[command(subcommand)]
     Remote(RemoteCommand),
+    /// Say who reads what: spaces
+    #[command(subcommand)]
+    Space(SpaceCommand),
     /// Pull, then push
     Sync(SyncArgs),
     /// Send what a remote lacks
@@ -164,6 +167,9 @@ pub struct Writing {
     /// What the change is for; makes a new patch unless a draft is in focus
     #[arg(long, short, value_name = "TEXT")]
     pub intent: Option<String>,
+    /// The space of the patch; else that of the setting `space`, else everyone reads it
+    #[arg(long, value_name = "SPACE")]
+    pub space: Option<String>,
     /// Say what would be written, write nothing
     #[arg(long)]
     pub dry_run: bool,
@@ -273,6 +279,9 @@ pub enum PatchCommand {
     New {
         /// What it is for, in words
         intent: String,
+        /// Its space; else that of the setting `space`, else everyone reads it
+        #[arg(long, value_name = "SPACE")]
+        space: Option<String>,
         /// Say what would be made, make nothing
         #[arg(long)]
         dry_run: bool,
@@ -634,6 +643,86 @@ pub enum RemoteCommand {
     },
 }
 
+#[derive(Debug, Subcommand)]
+#[command(defer = true)]
+pub enum SpaceCommand {
+    /// Make a space for a group of readers
+    New {
+        /// What it is called here
+        name: String,
+        /// Say what would be made, make nothing
+        #[arg(long)]
+        dry_run: bool,
+    },
+    /// Name a space that a colleague made
+    Join {
+        /// What it is called here
+        name: String,
+        /// Its id, as the colleague's `dm space show` says it
+        id: String,
+        /// Say what would be written, write nothing
+        #[arg(long)]
+        dry_run: bool,
+    },
+    /// List spaces and where each goes
+    List,
+    /// Show a space
+    Show {
+        /// By name or id
+        name: String,
+    },
+    /// Forget what a space is called and where it goes; what is held of it stays
+    Forget {
+        /// By name or id
+        name: String,
+        /// Say what would be forgotten, write nothing
+        #[arg(long)]
+        dry_run: bool,
+    },
+    /// Exchange a space with a remote
+    Share {
+        /// By name or id
+        name: String,
+        /// The remote
+        remote: String,
+        /// Say what would be exchanged, write nothing
+        #[arg(long)]
+        dry_run: bool,
+    },
+    /// Exchange a space with a remote no longer; what it got stays there
+    Unshare {
+        /// By name or id
+        name: String,
+        /// The remote
+        remote: String,
+        /// Say what would be exchanged, write nothing
+        #[arg(long)]
+        dry_run: bool,
+    },
+    /// Move a draft to another space
+    Move {
+        /// The space, by name or id
+        name: String,
+        /// The draft, by id; else the focused one
+        patch: Option<String>,
+        /// Say what would change, write nothing
+        #[arg(long)]
+        dry_run: bool,
+    },
+    /// Copy patches of a group to the public space, for everyone
+    Publish {
+        /// Ready or applied patches, by id
+        #[arg(required = true)]
+        patches: Vec<String>,
+        /// With all that they stand on and that not everyone reads
+        #[arg(long)]
+        with_needs: bool,
+        /// Say what would be published, write nothing
+        #[arg(long)]
+        dry_run: bool,
+    },
+}
+
 #[derive(Debug, Args)]
 pub struct SyncArgs {
     /// The remote; else the only one
@@ -663,6 +752,9 @@ pub enum TokenCommand {
     Create {
         /// Whose it is
         name: String,
+        /// A space that it opens, beside the public one; more than once for several
+        #[arg(long, value_name = "SPACE")]
+        space: Vec<String>,
         /// Say what would be made, make nothing
         #[arg(long)]
         dry_run: bool,

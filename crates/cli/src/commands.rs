@@ -13,6 +13,7 @@ mod patch;
 mod read;
 mod serve;
 mod session;
+mod space;
 mod undo;
 mod write;
 
@@ -63,6 +64,7 @@ pub fn run(cli: Cli) -> Result<ExitCode, Failure> {
         }
         Command::Key(command) => key::key(context, command),
         Command::Remote(command) => exchange::remote(context, command),
+        Command::Space(command) => space::space(context, command),
         Command::Sync(args) => exchange::exchange(context, &args, Direction::Both),
         Command::Push(args) => exchange::exchange(context, &args, Direction::PushOnly),
         Command::Pull(args) => exchange::exchange(context, &args, Direction::PullOnly),

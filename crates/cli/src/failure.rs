@@ -238,6 +238,26 @@ fn named_failure(message: String, error: EngineError) -> Failure {
         EngineError::MissingNeeds { .. } => {
             Failure::refused(message).hint("`dm pull` may bring the patches that carry them")
         }
+        EngineError::NoSuchSpace { known, .. } if known.is_empty() => {
+            Failure::usage(message).hint("`dm space new NAME` makes one, `dm space join NAME ID` names a colleague's")
+        }
+        EngineError::NoSuchSpace { known, .. } => {
+            Failure::usage(message).hint(format!("there are: public, {}", known.join(", ")))
+        }
+        EngineError::SpaceExists(name) => Failure::refused(message).hint(format!("`dm space show {name}` shows it")),
+        EngineError::TooManySpaces => Failure::refused(message).hint("`dm space forget NAME` makes room"),
+        EngineError::SpaceInUse { patch, .. } => {
+            Failure::refused(message).hint(format!("`dm space move SPACE {}` takes it elsewhere", patch.short()))
+        }
+        EngineError::OtherSpace { .. } => Failure::refused(message)
+            .hint("a patch is in one space; begin another with `dm patch new INTENT --space SPACE`"),
+        EngineError::NotReadable { patch, lacking, .. } => Failure::refused(format!("{message}:"))
+            .with_details(listed(&lacking))
+            .hint(format!("`dm space move SPACE {}` puts it where they are read", patch.short()))
+            .hint("`dm space publish PATCH` copies what it stands on to the public space"),
+        EngineError::Unpublished { lacking, .. } => Failure::refused(format!("{message}:"))
+            .with_details(listed(&lacking))
+            .hint("--with-needs publishes them too"),
         EngineError::NoSuchConflict(_) => Failure::usage(message).hint("`dm conflicts list` shows them"),
         EngineError::WayDoesNotFit { .. } => Failure::usage(message).hint("`dm conflicts show ID` lists the ways out"),
         EngineError::NoSuchBase(_) => Failure::refused(message)

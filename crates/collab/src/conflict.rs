@@ -7,7 +7,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use dm_model::codec::{self, Domain};
-use dm_model::{Encoder, EntityId, IdParseError, Location, OpId, PatchId, Register, RevisionId, Value};
+use dm_model::{Encoder, EntityId, IdParseError, Location, OpId, PatchId, Register, RevisionId, Space, Value};
 
 use crate::read::{ProjectionRead, ReadError};
 use crate::state::{Effect, EntityState, Head};
@@ -134,6 +134,8 @@ pub enum Subject {
     Patch {
         /// The patch.
         patch: PatchId,
+        /// Its space.
+        space: Space,
         /// What is said.
         values: Vec<Option<RevisionId>>,
     },
@@ -325,9 +327,13 @@ pub fn of_channel(read: &dyn ProjectionRead) -> Result<Vec<Conflict>, ReadError>
         let id = channel_conflict_id(ConflictKind::Blocked, revision.as_bytes());
         conflicts.push(Conflict::of_channel(ConflictKind::Blocked, id, Subject::Revision { revision, missing }));
     }
-    for (patch, values) in read.disputed()? {
-        let id = channel_conflict_id(ConflictKind::Disputed, patch.as_bytes());
-        conflicts.push(Conflict::of_channel(ConflictKind::Disputed, id, Subject::Patch { patch, values }));
+    for (space, patch, values) in read.disputed()? {
+        let mut subject = patch.as_bytes().to_vec();
+        if !space.is_public() {
+            subject.extend(space.as_bytes());
+        }
+        let id = channel_conflict_id(ConflictKind::Disputed, &subject);
+        conflicts.push(Conflict::of_channel(ConflictKind::Disputed, id, Subject::Patch { patch, space, values }));
     }
     Ok(conflicts)
 }

@@ -3,10 +3,10 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use dm_model::{DefHash, EntityId, Envelope, EnvelopeId, InstanceId, Kind, OpId, PatchId, RevisionId};
+use dm_model::{DefHash, EntityId, Envelope, EnvelopeId, Kind, OpId, PatchId, RevisionId};
 
 use crate::read::Need;
-use crate::state::{Effect, EntityState, Fingerprint, Membership};
+use crate::state::{Channel, Effect, EntityState, Fingerprint, Membership};
 
 /// The head of a definition that arrives: what the fold must know of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -39,9 +39,9 @@ pub struct ProjectionDelta {
     /// Envelopes of this batch, or pending before, that wait, with all that is missing, ascending.
     pub pending: BTreeMap<EnvelopeId, Vec<Need>>,
     /// Channels whose leaves changed.
-    pub leaves: BTreeMap<InstanceId, Vec<EnvelopeId>>,
+    pub leaves: BTreeMap<Channel, Vec<EnvelopeId>>,
     /// Patches whose membership changed.
-    pub membership: BTreeMap<(InstanceId, PatchId), Membership>,
+    pub membership: BTreeMap<(Channel, PatchId), Membership>,
     /// Revisions whose effect in the own main changed.
     pub effects: BTreeMap<RevisionId, Effect>,
     /// Ops that became effective in the own main (true) or ceased to be (false).

@@ -1,16 +1,16 @@
 //! What a pull applies and what it holds (SEMANTICS R25).
 //!
 //! Both sides of an exchange judge the same union of patches, so they list the same conflicts, each applying on its own what
-//! is in none of them. Applying itself is the caller's, with [`crate::patch::apply_fact`].
+//! is in none of them. Applying itself is the caller's, with [`crate::patch::apply_facts`].
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use dm_model::{Envelope, Op, OpId, PatchId, RevisionId};
+use dm_model::{Envelope, Op, OpId, PatchId, RevisionId, Space};
 use rustc_hash::{FxHashMap, FxHashSet};
 
 use crate::conflict::{self, Conflict, ConflictId};
-use crate::fold::RevisionOps;
+use crate::fold::{RevisionOps, effective_for};
 use crate::patch::is_rejected;
 use crate::read::{ProjectionRead, ReadError};
 use crate::view::{Overlay, View};
@@ -46,7 +46,7 @@ pub struct Held {
     pub reason: Reason,
 }
 
-/// What to apply, in one fact, and what to hold.
+/// What to apply, in one fact per space, and what to hold.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Selection {
     /// To apply, by patch ascending.
@@ -60,18 +60,25 @@ pub struct Candidates<'a> {
     read: &'a dyn ProjectionRead,
     /// Whether no op is effective in the own main.
     main_is_empty: bool,
+    /// Whether spaces have to be told apart.
+    any_private: bool,
     open: Vec<Candidate>,
     refused: Vec<Held>,
     /// Which candidates carry an op.
     carriers: FxHashMap<OpId, Vec<usize>>,
+    /// Which candidates carry an op that is effective in the own main, but for other readers.
+    also: FxHashMap<OpId, Vec<usize>>,
 }
 
 struct Candidate {
     patch: PatchId,
     revision: RevisionId,
+    space: Space,
     /// Its ops that are not effective in the own main.
     ops: Vec<(OpId, Arc<Op>)>,
-    /// Needed ops that are not effective in the own main.
+    /// Its ops that are, but not for all readers of its space.
+    also: Vec<OpId>,
+    /// Needed ops that are not effective in the own main for the readers of its space.
     unmet: Vec<OpId>,
     known: bool,
 }
@@ -82,16 +89,22 @@ impl<'a> Candidates<'a> {
     /// # Errors
     /// [`ReadError`], as for all here.
     pub fn of(read: &'a dyn ProjectionRead, trusts: Trusts<'_>) -> Result<Self, ReadError> {
-        let main_is_empty = read.view_fingerprint()?.count == 0;
-        let (open, refused) = (Vec::new(), Vec::new());
-        let mut candidates = Self { read, main_is_empty, open, refused, carriers: FxHashMap::default() };
-        for (patch, named) in read.unseen()? {
+        let mut candidates = Self {
+            read,
+            main_is_empty: read.view_fingerprint()?.count == 0,
+            any_private: read.any_private()?,
+            open: Vec::new(),
+            refused: Vec::new(),
+            carriers: FxHashMap::default(),
+            also: FxHashMap::default(),
+        };
+        for (space, patch, named) in read.unseen()? {
             let mut revisions = Vec::with_capacity(named.len());
             for revision in named {
-                // A fact may name what it likes; only a revision of the very patch is one.
+                // A fact may name what it likes; only a revision of the very patch, of the fact's space, is one.
                 let Some(envelope) = read.envelope(&revision)? else { continue };
                 let Some(body) = RevisionOps::new(Arc::clone(&envelope)) else { continue };
-                if body.revision().is_some_and(|body| body.patch == patch) {
+                if body.space() == space && body.revision().is_some_and(|body| body.patch == patch) {
                     revisions.push((revision, envelope, body));
                 }
             }
@@ -108,6 +121,9 @@ impl<'a> Candidates<'a> {
         for (at, candidate) in candidates.open.iter().enumerate() {
             for (op, _) in &candidate.ops {
                 candidates.carriers.entry(*op).or_default().push(at);
+            }
+            for op in &candidate.also {
+                candidates.also.entry(*op).or_default().push(at);
             }
         }
         Ok(candidates)
@@ -127,20 +143,31 @@ impl<'a> Candidates<'a> {
             self.refused.push(Held { patch, revision, reason });
             return Ok(());
         }
-        let mut ops = Vec::new();
+        let space = body.space();
+        let (mut ops, mut also) = (Vec::new(), Vec::new());
         for (id, op) in body.ops() {
             if !self.is_effective(&id)? {
                 ops.push((id, Arc::new(op.clone())));
+            } else if !self.is_effective_for(&id, space)? {
+                also.push(id);
             }
         }
         let mut unmet = Vec::new();
         for need in &body.needs {
-            if !self.is_effective(need)? {
+            if !self.is_effective_for(need, space)? {
                 unmet.push(*need);
             }
         }
-        self.open.push(Candidate { patch, revision, ops, unmet, known: body.known });
+        self.open.push(Candidate { patch, revision, space, ops, also, unmet, known: body.known });
         Ok(())
+    }
+
+    fn is_effective_for(&self, op: &OpId, space: Space) -> Result<bool, ReadError> {
+        if self.any_private && !self.main_is_empty {
+            effective_for(self.read, op, space)
+        } else {
+            self.is_effective(op)
+        }
     }
 
     fn is_effective(&self, op: &OpId) -> Result<bool, ReadError> {
@@ -208,9 +235,9 @@ impl<'a> Candidates<'a> {
 
     /// The candidates not held that take effect together with the own main: the least fixpoint.
     fn effective(&self, held: &BTreeMap<usize, BTreeSet<ConflictId>>) -> Effective {
-        let mut effective = Effective { has: vec![false; self.open.len()], ops: FxHashSet::default() };
+        let mut effective = Effective { has: vec![false; self.open.len()], ops: Borne::default() };
         let mut unmet: Vec<usize> = self.open.iter().map(|candidate| candidate.unmet.len()).collect();
-        let mut waiting: FxHashMap<OpId, Vec<usize>> = FxHashMap::default();
+        let mut waiting: FxHashMap<OpId, Vec<(usize, Space)>> = FxHashMap::default();
         let mut ready = Vec::new();
         for (at, candidate) in self.open.iter().enumerate() {
             if !candidate.known || held.contains_key(&at) {
@@ -220,17 +247,18 @@ impl<'a> Candidates<'a> {
                 ready.push(at);
             }
             for need in &candidate.unmet {
-                waiting.entry(*need).or_default().push(at);
+                waiting.entry(*need).or_default().push((at, candidate.space));
             }
         }
         while let Some(at) = ready.pop() {
             let (Some(candidate), Some(has)) = (self.open.get(at), effective.has.get_mut(at)) else { continue };
             *has = true;
-            for (op, _) in &candidate.ops {
-                if !effective.ops.insert(*op) {
+            for op in candidate.ops.iter().map(|(op, _)| op).chain(&candidate.also) {
+                if !effective.ops.add(*op, candidate.space) {
                     continue;
                 }
-                for waiter in waiting.remove(op).unwrap_or_default() {
+                let Some(waiters) = waiting.get_mut(op) else { continue };
+                for (waiter, _) in waiters.extract_if(.., |(_, space)| space.reads(candidate.space)) {
                     let Some(left) = unmet.get_mut(waiter) else { continue };
                     *left -= 1;
                     if *left == 0 {
@@ -274,9 +302,11 @@ impl<'a> Candidates<'a> {
         if !candidate.known {
             return Reason::NeedsNewer;
         }
-        let missing: Vec<OpId> = candidate.unmet.iter().filter(|need| !effective.ops.contains(need)).copied().collect();
-        let carrying = missing.iter().flat_map(|need| self.carriers.get(need).into_iter().flatten());
-        let held = carrying.filter_map(|at| self.open.get(*at)).map(|candidate| candidate.patch).min();
+        let met = |need: &OpId| effective.ops.for_readers_of(need, candidate.space);
+        let missing: Vec<OpId> = candidate.unmet.iter().filter(|need| !met(need)).copied().collect();
+        let carriers = |need| self.carriers.get(need).into_iter().chain(self.also.get(need)).flatten();
+        let carrying = missing.iter().flat_map(carriers).filter_map(|at| self.open.get(*at));
+        let held = carrying.filter(|other| candidate.space.reads(other.space)).map(|other| other.patch).min();
         held.map_or(Reason::Blocked(missing), Reason::NeedsHeld)
     }
 }
@@ -284,7 +314,25 @@ impl<'a> Candidates<'a> {
 /// Which candidates take effect, and the ops that they bring.
 struct Effective {
     has: Vec<bool>,
-    ops: FxHashSet<OpId>,
+    ops: Borne,
+}
+
+/// Ops with the spaces in which they are borne.
+#[derive(Default)]
+struct Borne {
+    public: FxHashSet<OpId>,
+    groups: FxHashSet<(OpId, Space)>,
+}
+
+impl Borne {
+    /// True if it was not borne there.
+    fn add(&mut self, op: OpId, space: Space) -> bool {
+        if space.is_public() { self.public.insert(op) } else { self.groups.insert((op, space)) }
+    }
+
+    fn for_readers_of(&self, op: &OpId, space: Space) -> bool {
+        self.public.contains(op) || self.groups.contains(&(*op, space))
+    }
 }
 
 /// What a pull applies to the own main and what it holds, until people have settled what conflicts.

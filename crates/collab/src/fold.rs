@@ -19,7 +19,7 @@ use crate::register::restate;
 use crate::state::{EntityState, Fingerprint};
 
 pub use channel::has_given_way;
-pub(crate) use effect::{Effects, MemberChange};
+pub(crate) use effect::{Effects, MemberChange, effective_for};
 pub(crate) use revisions::{RevisionOps, Revisions};
 
 /// What changes in the projection when a batch arrives.
@@ -29,7 +29,7 @@ pub(crate) use revisions::{RevisionOps, Revisions};
 /// # Errors
 /// [`ReadError`] if the projection cannot be read; people who disagree are never an error.
 pub fn fold(read: &dyn ProjectionRead, batch: &Batch) -> Result<ProjectionDelta, ReadError> {
-    let mut revisions = Revisions::new(read, batch);
+    let mut revisions = Revisions::new(read, batch)?;
     let arrived = arrival::count(read, batch, &mut revisions)?;
     let channels = channel::advance(read, &mut revisions, &arrived.counted)?;
 

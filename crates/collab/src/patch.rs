@@ -3,13 +3,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use dm_model::{
-    Action, Apply, Body, EnvelopeId, InstanceId, OpId, PatchId, Revision, RevisionId, Unapply, VerdictKind, Withdraw,
+    Action, Apply, Body, EnvelopeId, OpId, PatchId, Revision, RevisionId, Space, Unapply, VerdictKind, Withdraw,
 };
 
 use crate::delta::Batch;
-use crate::fold::{Effects, MemberChange, Revisions};
+use crate::fold::{Effects, MemberChange, Revisions, effective_for};
 use crate::read::{ProjectionRead, ReadError};
-use crate::state::{Effect, Membership};
+use crate::state::{Channel, Effect, Membership};
 use crate::trust;
 
 /// Where a patch is in its life (SEMANTICS R15).
@@ -38,7 +38,8 @@ impl Status {
     }
 }
 
-/// The revisions of a patch that no other replaces, ascending. Several are a dispute, which only their author settles.
+/// The revisions of a patch that no other of its space replaces, ascending. Several are a dispute, which only their author
+/// settles.
 ///
 /// # Errors
 /// [`ReadError`].
@@ -48,14 +49,33 @@ pub fn latest(read: &dyn ProjectionRead, patch: &PatchId) -> Result<Vec<Revision
         return Ok(revisions);
     }
     let mut replaced = BTreeSet::new();
+    let mut spaces = BTreeMap::new();
     for revision in &revisions {
         if let Some(envelope) = read.envelope(revision)?
             && let Body::Revision(body) = envelope.body()
         {
-            replaced.extend(body.replaces.iter().copied());
+            let space = envelope.header().space;
+            replaced.extend(body.replaces.iter().map(|replaced| (space, *replaced)));
+            spaces.insert(*revision, space);
         }
     }
-    Ok(revisions.into_iter().filter(|revision| !replaced.contains(revision)).collect())
+    let is_replaced =
+        |revision: &RevisionId| spaces.get(revision).is_some_and(|space| replaced.contains(&(*space, *revision)));
+    Ok(revisions.into_iter().filter(|revision| !is_replaced(revision)).collect())
+}
+
+/// As [`latest`], of the patch of this id in one space.
+///
+/// # Errors
+/// [`ReadError`].
+pub fn latest_in(read: &dyn ProjectionRead, patch: &PatchId, space: Space) -> Result<Vec<RevisionId>, ReadError> {
+    let mut latest = latest(read, patch)?;
+    if read.any_private()? {
+        let spaces: Vec<_> = latest.iter().map(|revision| read.space(revision)).collect::<Result<_, _>>()?;
+        let mut spaces = spaces.into_iter();
+        latest.retain(|_| spaces.next().flatten() == Some(space));
+    }
+    Ok(latest)
 }
 
 /// What a revision says, if it is held.
@@ -76,11 +96,19 @@ pub fn revision_body(read: &dyn ProjectionRead, revision: &RevisionId) -> Result
 pub fn is_withdrawn(read: &dyn ProjectionRead, patch: &PatchId, revision: &RevisionId) -> Result<bool, ReadError> {
     let Some(envelope) = read.envelope(revision)? else { return Ok(false) };
     let Body::Revision(body) = envelope.body() else { return Ok(false) };
-    let signer = envelope.header().author_key;
+    let (signer, space) = (envelope.header().author_key, envelope.header().space);
     for fact in read.patch_facts(patch)? {
         let by = fact.header().author_key;
         let about = matches!(fact.body(), Body::Withdraw(Withdraw { revision: of, .. }) if of == revision);
-        if about && (by == signer || trust::follows(&body.author, &by, &signer, &read.key_facts(&body.author)?)) {
+        if !about || fact.header().space != space {
+            continue;
+        }
+        if by == signer {
+            return Ok(true);
+        }
+        let mut keys = read.key_facts(&body.author)?;
+        keys.retain(|fact| space.reads(fact.header().space));
+        if trust::follows(&body.author, &by, &signer, &keys) {
             return Ok(true);
         }
     }
@@ -99,6 +127,7 @@ pub(crate) fn is_rejected(
         if let Body::Verdict(verdict) = fact.body()
             && verdict.revision == *revision
             && fact.header().author_key.instance() == own
+            && read.space(revision)? == Some(fact.header().space)
         {
             verdicts.push((fact.id(), verdict.kind, verdict.supersedes.clone()));
         }
@@ -112,7 +141,7 @@ pub(crate) fn is_rejected(
 /// # Errors
 /// [`ReadError`].
 pub fn status(read: &dyn ProjectionRead, patch: &PatchId) -> Result<Status, ReadError> {
-    if let Membership::In(_) = read.membership(&read.own_channel(), patch)? {
+    if let Membership::In(_) = read.own_membership(patch)? {
         return Ok(Status::Applied);
     }
     let latest = latest(read, patch)?;
@@ -141,7 +170,8 @@ pub struct ApplyGroup {
 /// # Errors
 /// [`ReadError`].
 pub fn apply_group(read: &dyn ProjectionRead, targets: &[(PatchId, RevisionId)]) -> Result<ApplyGroup, ReadError> {
-    let mut search = GroupSearch { read, chosen: BTreeMap::new(), missing: BTreeSet::new(), members: Vec::new() };
+    let (chosen, missing) = (BTreeMap::new(), BTreeSet::new());
+    let mut search = GroupSearch { read, any_private: read.any_private()?, chosen, missing, members: Vec::new() };
     for (patch, revision) in targets {
         search.chosen.insert(*patch, *revision);
     }
@@ -154,6 +184,7 @@ pub fn apply_group(read: &dyn ProjectionRead, targets: &[(PatchId, RevisionId)])
 
 struct GroupSearch<'a> {
     read: &'a dyn ProjectionRead,
+    any_private: bool,
     chosen: BTreeMap<PatchId, RevisionId>,
     missing: BTreeSet<OpId>,
     members: Vec<(PatchId, RevisionId)>,
@@ -182,10 +213,11 @@ impl GroupSearch<'_> {
 
     fn needed_by(&mut self, revision: &RevisionId) -> Result<Vec<(PatchId, RevisionId)>, ReadError> {
         let Some(body) = revision_body(self.read, revision)? else { return Ok(Vec::new()) };
+        let space = self.space(revision)?;
         let mut needed = Vec::new();
         for op in body.needs() {
-            if !self.read.op_effective(&op)? {
-                match self.carrier(&op)? {
+            if !self.is_effective(&op, space)? {
+                match self.carrier(&op, space)? {
                     Some(found) => needed.push(found),
                     None => {
                         self.missing.insert(op);
@@ -194,18 +226,37 @@ impl GroupSearch<'_> {
             }
         }
         for patch in &body.depends {
-            if self.read.membership(&self.read.own_channel(), patch)? == (Membership::Out { touched: false })
+            if self.read.own_membership(patch)? == (Membership::Out { touched: false })
                 && let [revision] = latest(self.read, patch)?.as_slice()
+                && self.is_read(space, revision)?
             {
                 needed.push((*patch, *revision));
             }
         }
-        self.used_by(&body, &mut needed)?;
+        self.used_by(&body, space, &mut needed)?;
         Ok(needed)
     }
 
+    fn space(&self, revision: &RevisionId) -> Result<Space, ReadError> {
+        let space = if self.any_private { self.read.space(revision)? } else { None };
+        Ok(space.unwrap_or(Space::PUBLIC))
+    }
+
+    fn is_read(&self, space: Space, revision: &RevisionId) -> Result<bool, ReadError> {
+        Ok(!self.any_private || space.reads(self.space(revision)?))
+    }
+
+    fn is_effective(&self, op: &OpId, space: Space) -> Result<bool, ReadError> {
+        if self.any_private { effective_for(self.read, op, space) } else { self.read.op_effective(op) }
+    }
+
     /// The patches that create what a revision's definitions use and the own main lacks.
-    fn used_by(&mut self, body: &Revision, needed: &mut Vec<(PatchId, RevisionId)>) -> Result<(), ReadError> {
+    fn used_by(
+        &mut self,
+        body: &Revision,
+        space: Space,
+        needed: &mut Vec<(PatchId, RevisionId)>,
+    ) -> Result<(), ReadError> {
         let mut used = BTreeSet::new();
         for content in body.contents() {
             used.extend(self.read.definition_head(&content)?.into_iter().flat_map(|(_, uses)| uses));
@@ -220,7 +271,7 @@ impl GroupSearch<'_> {
             let ops = self.read.entity_ops(&entity)?;
             let creation = ops.iter().find(|(_, op)| matches!(op.action, Action::CreateName { .. }));
             if let Some((op, _)) = creation
-                && let Some(found) = self.carrier(op)?
+                && let Some(found) = self.carrier(op, space)?
             {
                 needed.push(found);
             }
@@ -230,9 +281,13 @@ impl GroupSearch<'_> {
 
     /// The carrier of an op to take: one already chosen, else, of the patches' latest revisions that are not withdrawn, the least
     /// that some main has in, else the least: what nobody has applied does not slip in beside the very same op of another patch.
-    fn carrier(&mut self, op: &OpId) -> Result<Option<(PatchId, RevisionId)>, ReadError> {
+    /// Only what readers of the space read comes into question.
+    fn carrier(&mut self, op: &OpId, space: Space) -> Result<Option<(PatchId, RevisionId)>, ReadError> {
         let mut best: Option<(bool, PatchId, RevisionId)> = None;
         for revision in self.read.carriers(op)? {
+            if !self.is_read(space, &revision)? {
+                continue;
+            }
             let Some(body) = revision_body(self.read, &revision)? else { continue };
             if self.chosen.get(&body.patch) == Some(&revision) {
                 return Ok(Some((body.patch, revision)));
@@ -264,28 +319,50 @@ fn is_applied_anywhere(read: &dyn ProjectionRead, patch: &PatchId, revision: &Re
     Ok(false)
 }
 
-/// The fact that puts these revisions into the own main.
+/// The facts that put these revisions into the own main: one per space, by space ascending.
 ///
 /// # Errors
 /// [`ReadError`].
-pub fn apply_fact(
+pub fn apply_facts(
     read: &dyn ProjectionRead,
     members: &[(PatchId, RevisionId)],
-    forced: String,
-) -> Result<Apply, ReadError> {
-    let channel = read.own_channel();
-    let patches: BTreeMap<PatchId, RevisionId> = members.iter().copied().collect();
-    Ok(Apply { channel, onto: read.leaves(&channel)?, patches: patches.into_iter().collect(), forced })
+    forced: &str,
+) -> Result<Vec<(Space, Apply)>, ReadError> {
+    let any_private = read.any_private()?;
+    let mut by_space: BTreeMap<Space, BTreeMap<PatchId, RevisionId>> = BTreeMap::new();
+    for (patch, revision) in members {
+        let space = if any_private { read.space(revision)? } else { None };
+        by_space.entry(space.unwrap_or(Space::PUBLIC)).or_default().insert(*patch, *revision);
+    }
+    let main = read.own_channel();
+    let mut facts = Vec::with_capacity(by_space.len());
+    for (space, patches) in by_space {
+        let onto = read.leaves(&Channel { main, space })?;
+        let patches = patches.into_iter().collect();
+        facts.push((space, Apply { channel: main, onto, patches, forced: forced.to_owned() }));
+    }
+    Ok(facts)
 }
 
-/// The fact that takes these patches out of the own main.
+/// The facts that take these patches, each of a space, out of the own main: one per space, by space ascending.
 ///
 /// # Errors
 /// [`ReadError`].
-pub fn unapply_fact(read: &dyn ProjectionRead, patches: &[PatchId]) -> Result<Unapply, ReadError> {
-    let channel: InstanceId = read.own_channel();
-    let patches: BTreeSet<PatchId> = patches.iter().copied().collect();
-    Ok(Unapply { channel, onto: read.leaves(&channel)?, patches: patches.into_iter().collect() })
+pub fn unapply_facts(
+    read: &dyn ProjectionRead,
+    patches: &[(Space, PatchId)],
+) -> Result<Vec<(Space, Unapply)>, ReadError> {
+    let main = read.own_channel();
+    let mut by_space: BTreeMap<Space, BTreeSet<PatchId>> = BTreeMap::new();
+    for (space, patch) in patches {
+        by_space.entry(*space).or_default().insert(*patch);
+    }
+    let mut facts = Vec::with_capacity(by_space.len());
+    for (space, patches) in by_space {
+        let onto = read.leaves(&Channel { main, space })?;
+        facts.push((space, Unapply { channel: main, onto, patches: patches.into_iter().collect() }));
+    }
+    Ok(facts)
 }
 
 /// The applied patches that would be blocked if these were taken out, ascending (SEMANTICS R11): those that take effect now and
@@ -293,12 +370,13 @@ pub fn unapply_fact(read: &dyn ProjectionRead, patches: &[PatchId]) -> Result<Un
 ///
 /// # Errors
 /// [`ReadError`].
-pub fn blocked_without(read: &dyn ProjectionRead, patches: &[PatchId]) -> Result<Vec<PatchId>, ReadError> {
-    let own = read.own_channel();
+pub fn blocked_without(read: &dyn ProjectionRead, patches: &[(Space, PatchId)]) -> Result<Vec<PatchId>, ReadError> {
+    let main = read.own_channel();
     let mut changes = Vec::new();
-    let mut revisions = Revisions::new(read, &Batch::default());
-    for patch in patches {
-        if let Some(revision) = revisions.member(patch, &read.membership(&own, patch)?)? {
+    let mut revisions = Revisions::new(read, &Batch::default())?;
+    for (space, patch) in patches {
+        let channel = Channel { main, space: *space };
+        if let Some(revision) = revisions.member(&channel, patch, &read.membership(&channel, patch)?)? {
             changes.push(MemberChange { leaves: Some(revision), enters: None });
         }
     }

@@ -3,9 +3,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use dm_model::{DefHash, EntityId, Envelope, EnvelopeId, InstanceId, Kind, Location, Op, OpId, PatchId, RevisionId};
+use dm_model::{
+    DefHash, EntityId, Envelope, EnvelopeId, InstanceId, Kind, Location, Op, OpId, PatchId, RevisionId, Space,
+};
 
-use crate::state::{Effect, EntityState, Fingerprint, Membership};
+use crate::state::{Channel, Effect, EntityState, Fingerprint, Membership};
 
 /// The projection could not be read: the disk, or a damaged store. Says what failed.
 #[derive(Debug, thiserror::Error)]
@@ -34,8 +36,11 @@ pub enum Presence {
     Counted,
 }
 
-/// A disputed patch, with what the facts of its channel say: a revision, or none.
-pub type DisputedPatch = (PatchId, Vec<Option<RevisionId>>);
+/// A disputed patch of a space, with what the facts of the channel say: a revision, or none.
+pub type DisputedPatch = (Space, PatchId, Vec<Option<RevisionId>>);
+
+/// A patch of a space, with revisions of it that are in on other mains.
+pub type UnseenPatch = (Space, PatchId, Vec<RevisionId>);
 
 /// What the own main's projection and the log hold. Answers are owned, and are those of one moment.
 pub trait ProjectionRead {
@@ -65,15 +70,15 @@ pub trait ProjectionRead {
     /// What a revision does in the own main.
     fn effect(&self, revision: &RevisionId) -> Result<Effect, ReadError>;
     /// What a channel says of a patch.
-    fn membership(&self, channel: &InstanceId, patch: &PatchId) -> Result<Membership, ReadError>;
+    fn membership(&self, channel: &Channel, patch: &PatchId) -> Result<Membership, ReadError>;
     /// The leaves of a channel's facts, ascending; none if it has no counting fact.
-    fn leaves(&self, channel: &InstanceId) -> Result<Vec<EnvelopeId>, ReadError>;
+    fn leaves(&self, channel: &Channel) -> Result<Vec<EnvelopeId>, ReadError>;
     /// All counting facts of a channel, ascending; asked only where facts fork.
-    fn facts(&self, channel: &InstanceId) -> Result<Vec<Arc<Envelope>>, ReadError>;
+    fn facts(&self, channel: &Channel) -> Result<Vec<Arc<Envelope>>, ReadError>;
     /// The channels that have counting facts, ascending.
-    fn channels(&self) -> Result<Vec<InstanceId>, ReadError>;
+    fn channels(&self) -> Result<Vec<Channel>, ReadError>;
     /// The patches that are in, or disputed, on a channel, by patch ascending.
-    fn members(&self, channel: &InstanceId) -> Result<Vec<(PatchId, Membership)>, ReadError>;
+    fn members(&self, channel: &Channel) -> Result<Vec<(PatchId, Membership)>, ReadError>;
     /// The counting revisions of a patch, ascending.
     fn revisions(&self, patch: &PatchId) -> Result<Vec<RevisionId>, ReadError>;
     /// The counting facts about a patch or its revisions that change no channel (`Withdraw`, `Verdict`), ascending.
@@ -104,6 +109,37 @@ pub trait ProjectionRead {
         Ok(true)
     }
 
+    /// Whether an envelope of a group's space is held. True is never wrong, only slower for the fold.
+    fn any_private(&self) -> Result<bool, ReadError> {
+        Ok(true)
+    }
+
+    /// The space of a held envelope.
+    fn space(&self, envelope: &EnvelopeId) -> Result<Option<Space>, ReadError> {
+        Ok(self.envelope(envelope)?.map(|envelope| envelope.header().space))
+    }
+
+    /// The channels of the own main that have counting facts, ascending: the public one first.
+    fn own_channels(&self) -> Result<Vec<Channel>, ReadError> {
+        let own = self.own_channel();
+        Ok(self.channels()?.into_iter().filter(|channel| channel.main == own).collect())
+    }
+
+    /// What the own main says of the patches of this id, of whichever space: that one is in before that one is disputed, before
+    /// that one is out.
+    fn own_membership(&self, patch: &PatchId) -> Result<Membership, ReadError> {
+        let mut says = Membership::Out { touched: false };
+        for channel in self.own_channels()? {
+            let now = self.membership(&channel, patch)?;
+            match (&says, &now) {
+                (_, Membership::In(_)) => return Ok(now),
+                (Membership::Out { .. }, Membership::Disputed(_) | Membership::Out { touched: true }) => says = now,
+                _ => {}
+            }
+        }
+        Ok(says)
+    }
+
     /// The effective ops of an entity in the own main, ascending.
     fn effective_entity_ops(&self, entity: &EntityId) -> Result<Vec<(OpId, Arc<Op>)>, ReadError> {
         let mut effective = Vec::new();
@@ -118,11 +154,13 @@ pub trait ProjectionRead {
     /// The member revisions of the own main that are not effective (blocked, or waiting for a newer version), ascending.
     fn blocked(&self) -> Result<Vec<RevisionId>, ReadError> {
         let mut blocked = Vec::new();
-        for (_, membership) in self.members(&self.own_channel())? {
-            if let Membership::In(revision) = membership
-                && matches!(self.effect(&revision)?, Effect::Blocked(_) | Effect::NeedsNewer)
-            {
-                blocked.push(revision);
+        for channel in self.own_channels()? {
+            for (_, membership) in self.members(&channel)? {
+                if let Membership::In(revision) = membership
+                    && matches!(self.effect(&revision)?, Effect::Blocked(_) | Effect::NeedsNewer)
+                {
+                    blocked.push(revision);
+                }
             }
         }
         blocked.sort_unstable();
@@ -131,31 +169,34 @@ pub trait ProjectionRead {
         Ok(blocked)
     }
 
-    /// The disputed patches of the own main, ascending, with what the facts say.
+    /// The disputed patches of the own main, by space, then patch, ascending, with what the facts say.
     fn disputed(&self) -> Result<Vec<DisputedPatch>, ReadError> {
-        let members = self.members(&self.own_channel())?;
-        Ok(members
-            .into_iter()
-            .filter_map(|(patch, membership)| match membership {
-                Membership::Disputed(values) => Some((patch, values)),
-                _ => None,
-            })
-            .collect())
-    }
-
-    /// The patches that are in on another channel and of which the own main has no fact of any kind, ascending, with the
-    /// distinct revisions that are in, ascending.
-    fn unseen(&self) -> Result<Vec<(PatchId, Vec<RevisionId>)>, ReadError> {
-        let own = self.own_channel();
-        let mut unseen: BTreeMap<PatchId, BTreeSet<RevisionId>> = BTreeMap::new();
-        for channel in self.channels()?.into_iter().filter(|channel| *channel != own) {
+        let mut disputed = Vec::new();
+        for channel in self.own_channels()? {
             for (patch, membership) in self.members(&channel)? {
-                let Membership::In(revision) = membership else { continue };
-                if self.membership(&own, &patch)? == (Membership::Out { touched: false }) {
-                    unseen.entry(patch).or_default().insert(revision);
+                if let Membership::Disputed(values) = membership {
+                    disputed.push((channel.space, patch, values));
                 }
             }
         }
-        Ok(unseen.into_iter().map(|(patch, revisions)| (patch, revisions.into_iter().collect())).collect())
+        Ok(disputed)
+    }
+
+    /// The patches that are in on another main and of which the own main has no fact of any kind in that space, by patch, then
+    /// space, ascending, with the distinct revisions that are in, ascending.
+    fn unseen(&self) -> Result<Vec<UnseenPatch>, ReadError> {
+        let own = self.own_channel();
+        let mut unseen: BTreeMap<(PatchId, Space), BTreeSet<RevisionId>> = BTreeMap::new();
+        for channel in self.channels()?.into_iter().filter(|channel| channel.main != own) {
+            let here = Channel { main: own, space: channel.space };
+            for (patch, membership) in self.members(&channel)? {
+                let Membership::In(revision) = membership else { continue };
+                if self.membership(&here, &patch)? == (Membership::Out { touched: false }) {
+                    unseen.entry((patch, channel.space)).or_default().insert(revision);
+                }
+            }
+        }
+        let revisions = |of: BTreeSet<RevisionId>| of.into_iter().collect();
+        Ok(unseen.into_iter().map(|((patch, space), of)| (space, patch, revisions(of))).collect())
     }
 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use dm_model::{EntityId, Location, OpId, Register, RevisionId, Value};
+use dm_model::{EntityId, InstanceId, Location, OpId, Register, RevisionId, Space, Value};
 
 /// A write that nothing effective replaces.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -48,6 +48,23 @@ pub enum Effect {
     Blocked(Vec<OpId>),
     /// A member with an op that only a newer version knows.
     NeedsNewer,
+}
+
+/// What one main says to the readers of one space: a chain of facts, about patches of that space.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Channel {
+    /// The instance whose main it is.
+    pub main: InstanceId,
+    /// Who reads it.
+    pub space: Space,
+}
+
+impl Channel {
+    /// What a main says to everyone.
+    #[must_use]
+    pub const fn public(main: InstanceId) -> Self {
+        Self { main, space: Space::PUBLIC }
+    }
 }
 
 /// What a channel says of a patch.

@@ -84,7 +84,7 @@ fn filled(folder: &Path, author: &str, person: usize, packages: &Path) -> Engine
 fn write_all(engine: &Engine, target: &Path, written: &mut usize) {
     let mut cursor: Option<String> = None;
     loop {
-        let page = engine.page(cursor.as_deref()).unwrap();
+        let page = engine.page(cursor.as_deref(), &[dm_model::Space::PUBLIC]).unwrap();
         let envelopes = page.envelopes.iter().map(|envelope| envelope.bytes().to_vec());
         for bytes in envelopes.chain(page.definitions.into_iter().map(|(_, bytes)| bytes)) {
             std::fs::write(target.join(format!("{written:05}")), bytes).unwrap();

@@ -298,12 +298,25 @@ impl Transaction<'_> {
         listed(&self.look(None)?)
     }
 
+    /// The writes that a conflict is about.
+    fn sides(&self, conflict: &Conflict) -> Result<Vec<OpId>, EngineError> {
+        let look = self.look(None)?;
+        let mut sides = conflict.head_ops();
+        for entity in conflict.entities.iter().filter(|_| sides.is_empty()).collect::<Vec<_>>() {
+            sides.extend(look.view.heads(entity, Register::Location)?.iter().map(|head| head.op));
+        }
+        Ok(sides)
+    }
+
     /// Settles a conflict in the draft in focus: one write over all that disagree.
     ///
     /// # Errors
     /// If there is no such conflict, or the way does not fit it.
     pub fn resolve(&mut self, name: &str, way: &Way, intent: Option<&str>) -> Result<Written, EngineError> {
         let conflict = find(&self.look(None)?, name)?;
+        if self.space.is_none() && self.workspace.session.focused.is_none() {
+            self.space = self.space_over(&self.sides(&conflict)?)?;
+        }
         let (at, new_patch) = self.draft_for(intent)?;
         let mut warnings = Vec::new();
         let touched = match conflict.kind {

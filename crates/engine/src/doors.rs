@@ -3,7 +3,8 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use dm_collab::ProjectionRead as _;
+use dm_collab::Fingerprint;
+use dm_collab::scope::view_fingerprint_for;
 use dm_collab::sync::{PARCEL_BYTES_FULL, PROTOCOL_VERSION};
 use dm_model::{Body, DefHash, Envelope, Space};
 
@@ -40,14 +41,18 @@ pub enum Access {
 }
 
 impl Engine {
-    /// What this instance is, to others.
+    /// What this instance is, to who may read these spaces: what it tells of its set and its main is what they hold.
     ///
     /// # Errors
     /// If the store cannot be read.
-    pub fn instance(&self) -> Result<InstanceSummary, EngineError> {
+    pub fn instance(&self, allowed: &[Space]) -> Result<InstanceSummary, EngineError> {
         let instance = self.store().instance();
         let tx = self.store().read()?;
         let capabilities = ["read", "write", "sync", "merge"];
+        let mut set = Fingerprint::default();
+        for space in allowed {
+            set.merge(&tx.set_fingerprint(*space)?);
+        }
         Ok(InstanceSummary {
             id: instance.id.to_string(),
             name: instance.name.clone(),
@@ -56,9 +61,9 @@ impl Engine {
             capabilities: capabilities.map(str::to_owned).to_vec(),
             protocol: u64::from(PROTOCOL_VERSION),
             version: env!("CARGO_PKG_VERSION").to_owned(),
-            envelopes: tx.set_fingerprint(Space::PUBLIC)?.count,
-            set_fingerprint: tx.set_fingerprint(Space::PUBLIC)?.short(),
-            view_fingerprint: tx.view_fingerprint()?.short(),
+            envelopes: set.count,
+            set_fingerprint: set.short(),
+            view_fingerprint: view_fingerprint_for(&tx, allowed)?.short(),
         })
     }
 
@@ -74,15 +79,18 @@ impl Engine {
         let Some(token) = token else { return Ok(Access::NoToken) };
         let now = self.system().now();
         let found = tx.token_with(&token_hash(token))?;
-        let valid = found.is_some_and(|found| found.expires_at.is_none_or(|end| now < end));
-        Ok(if valid { Access::Granted(vec![Space::PUBLIC]) } else { Access::WrongToken })
+        let valid = found.filter(|found| found.expires_at.is_none_or(|end| now < end));
+        let Some(found) = valid else { return Ok(Access::WrongToken) };
+        let mut spaces = vec![Space::PUBLIC];
+        spaces.extend(tx.token_spaces(&found.name)?);
+        Ok(Access::Granted(spaces))
     }
 
-    /// What came here after a cursor; from the beginning with none.
+    /// What came here of these spaces after a cursor; from the beginning with none.
     ///
     /// # Errors
     /// If the cursor is not one of this store's; if the store cannot be read.
-    pub fn page(&self, cursor: Option<&str>) -> Result<Page, EngineError> {
+    pub fn page(&self, cursor: Option<&str>, allowed: &[Space]) -> Result<Page, EngineError> {
         let own = self.store().instance().id.short();
         let begin = match cursor {
             None => 0,
@@ -96,7 +104,7 @@ impl Engine {
         let mut page = Page { cursor: String::new(), more: false, envelopes: Vec::new(), definitions: Vec::new() };
         let (mut position, mut bytes) = (begin, 0);
         let mut given = BTreeSet::new();
-        for (local, envelope) in tx.envelopes_after(begin, Space::PUBLIC, PAGE_ENVELOPES_MAX + 1)? {
+        for (local, envelope) in tx.envelopes_after(begin, allowed, PAGE_ENVELOPES_MAX + 1)? {
             if bytes >= PARCEL_BYTES_FULL || page.envelopes.len() == PAGE_ENVELOPES_MAX {
                 page.more = true;
                 break;

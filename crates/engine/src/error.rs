@@ -286,6 +286,54 @@ pub enum EngineError {
     /// Patches in main need what would be taken out of it.
     #[error("{} patches in main need what would be taken out of it", .0.len())]
     NeededByOthers(Vec<String>),
+    /// No space of that name.
+    #[error("there is no space `{name}` here")]
+    NoSuchSpace {
+        /// What was asked for.
+        name: String,
+        /// Those there are.
+        known: Vec<String>,
+    },
+    /// A space of that name or id is there.
+    #[error("a space `{0}` is there already")]
+    SpaceExists(String),
+    /// More spaces than a store may name.
+    #[error("a store names at most {} spaces", crate::spaces::SPACES_MAX)]
+    TooManySpaces,
+    /// A space that a draft is of.
+    #[error("draft {} is in space {name}", .patch.short())]
+    SpaceInUse {
+        /// The space.
+        name: String,
+        /// The draft.
+        patch: PatchId,
+    },
+    /// A patch that is in another space than was asked for.
+    #[error("patch {} is in space {space}", .patch.short())]
+    OtherSpace {
+        /// Which.
+        patch: PatchId,
+        /// Its space.
+        space: String,
+    },
+    /// A patch that stands on what not all its readers read.
+    #[error("not everyone who reads patch {}, which is in space {space}, reads what it stands on", .patch.short())]
+    NotReadable {
+        /// Which.
+        patch: PatchId,
+        /// Its space.
+        space: String,
+        /// What they lack, in words.
+        lacking: Vec<String>,
+    },
+    /// A patch that is to be published without what it stands on.
+    #[error("patch {} stands on {} patches that not everyone reads", .patch.short(), lacking.len())]
+    Unpublished {
+        /// Which.
+        patch: PatchId,
+        /// Those it stands on, in words.
+        lacking: Vec<String>,
+    },
     /// A cursor that this store did not give out.
     #[error("`{0}` is no cursor of this server")]
     ForeignCursor(String),

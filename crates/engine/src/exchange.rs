@@ -7,7 +7,6 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use dm_collab::exchange::Selection;
-use dm_collab::patch::apply_fact;
 use dm_collab::sync::{self, Initiator, Parcel, Plan, ProtocolError, Refused, Responder, Step, SyncError, v1};
 use dm_model::{Body, Envelope, EnvelopeId, PatchId, Space};
 use dm_store::{Arrival, HashedDefinition, QuarantineReason, Quarantined, ReadTx, Remote};
@@ -68,8 +67,7 @@ impl Transaction<'_> {
         let selection = selection(&self.tx)?;
         let mut made = Vec::new();
         if !selection.apply.is_empty() {
-            let fact = apply_fact(&*self.tx, &selection.apply, String::new())?;
-            made = self.append(vec![Body::Apply(fact)])?;
+            made = self.apply_members(&selection.apply, "")?;
             self.tell("serve", format!("applied {} that came in", counted(selection.apply.len(), "patch")));
         }
         Ok((selection, made))
@@ -158,9 +156,8 @@ impl Transaction<'_> {
 }
 
 /// The spaces that are exchanged with a remote.
-#[expect(clippy::unnecessary_wraps, reason = "which spaces a remote shares will be read from the store")]
-pub(crate) fn shared_spaces(_tx: &ReadTx<'_>, _remote: &Remote) -> Result<Vec<Space>, EngineError> {
-    Ok(vec![Space::PUBLIC])
+pub(crate) fn shared_spaces(tx: &ReadTx<'_>, remote: &Remote) -> Result<Vec<Space>, EngineError> {
+    Ok(tx.shared_spaces(&remote.name)?)
 }
 
 /// What a pull would apply now, and hold.

@@ -6,8 +6,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use dm_collab::draft::{DraftError, Edit, Stack};
+use dm_collab::{Channel, ProjectionRead as _};
 use dm_model::{
-    Action, Body, EntityId, Kind, Location, Op, OpId, PatchId, Register, Revision, Space, Value, Visibility,
+    Action, Apply, Body, EntityId, Kind, Location, Op, OpId, PatchId, Register, Revision, Value, Visibility,
 };
 use dm_store::{Arrival, HashedDefinition};
 
@@ -84,6 +85,7 @@ impl Transaction<'_> {
     ) -> Result<Vec<PatchSummary>, EngineError> {
         let intent =
             request.intent.as_deref().filter(|intent| !intent.trim().is_empty()).ok_or(EngineError::NoIntent)?;
+        let space = self.space_of_new()?;
         let author = self.author()?;
         let now = self.engine.system().now();
         let mut envelopes = Vec::new();
@@ -99,6 +101,7 @@ impl Transaction<'_> {
                 }
                 contents.extend(step.definition.clone());
             }
+            self.check_readable(&patch, space, &ops)?;
             let revision = Revision {
                 patch,
                 replaces: Vec::new(),
@@ -108,12 +111,14 @@ impl Transaction<'_> {
                 depends: Vec::new(),
                 ops,
             };
-            let envelope = self.seal(Space::PUBLIC, now, Body::Revision(revision))?;
+            let envelope = self.seal(space, now, Body::Revision(revision))?;
             members.push((patch, envelope.id()));
             envelopes.push(Arc::new(envelope));
         }
-        let fact = dm_collab::patch::apply_fact(&*self.tx, &members, String::new())?;
-        envelopes.push(Arc::new(self.seal(Space::PUBLIC, now, Body::Apply(fact))?));
+        let (channel, patches) = (self.tx.own_channel(), members.iter().copied().collect::<BTreeMap<_, _>>());
+        let onto = self.tx.leaves(&Channel { main: channel, space })?;
+        let fact = Apply { channel, onto, patches: patches.into_iter().collect(), forced: String::new() };
+        envelopes.push(Arc::new(self.seal(space, now, Body::Apply(fact))?));
         self.appended.extend(envelopes.iter().map(|envelope| envelope.id()));
         self.tx.append(&Arrival { envelopes, definitions: contents })?;
         // They are main's from the start, and no session's: a session's cost grows with what it has open.

@@ -10,7 +10,7 @@ use crate::snapshot::remote_summary;
 use crate::transaction::Transaction;
 
 /// The settings of a store, and what values each takes.
-const SETTINGS: [&str; 1] = ["author"];
+const SETTINGS: [&str; 2] = ["author", "space"];
 
 /// Longest time-out that is sensible: a day.
 const TIMEOUT_S_MAX: u64 = 86_400;
@@ -105,15 +105,22 @@ impl Transaction<'_> {
         Ok(received)
     }
 
-    /// Makes a key that whoever exchanges with this store must show. From the first one on, everyone must.
+    /// Makes a key that whoever exchanges with this store must show, and that opens these spaces beside the public one. From the
+    /// first one on, everyone must.
     ///
     /// # Errors
-    /// If there is no randomness, or the store cannot be written.
-    pub fn create_token(&mut self, name: &str) -> Result<TokenReport, EngineError> {
+    /// If there is no such space or no randomness, or the store cannot be written.
+    pub fn create_token(&mut self, name: &str, spaces: &[String]) -> Result<TokenReport, EngineError> {
         let name = name.trim();
         if name.is_empty() || name.len() > NAME_BYTES_MAX {
             return Err(EngineError::BadName { what: "a key" });
         }
+        let mut opens = vec![dm_model::Space::PUBLIC];
+        for space in spaces {
+            opens.push(crate::spaces::find(&self.tx, space)?);
+        }
+        opens.sort_unstable();
+        opens.dedup();
         let replaces = self.tx.tokens()?.iter().any(|known| known.name == name);
         let secret = self.engine.system().random().map_err(EngineError::NoRandomness)?;
         let hex: String = secret.iter().map(|byte| format!("{byte:02x}")).collect();
@@ -125,8 +132,13 @@ impl Transaction<'_> {
             created_at: now,
             expires_at: None,
         })?;
+        self.tx.put_token_spaces(name, &opens)?;
         self.tell_final("token create", name);
-        Ok(TokenReport { name: name.to_owned(), token, replaces, dry_run: self.dry_run })
+        let mut spaces = Vec::new();
+        for space in opens {
+            spaces.push(crate::spaces::name_of(&self.tx, space)?);
+        }
+        Ok(TokenReport { name: name.to_owned(), token, spaces, replaces, dry_run: self.dry_run })
     }
 
     /// Writes a setting of this store.
@@ -139,6 +151,9 @@ impl Transaction<'_> {
         }
         if value.trim().is_empty() {
             return Err(EngineError::NoAuthor);
+        }
+        if key == "space" {
+            crate::spaces::find(&self.tx, value.trim())?;
         }
         self.tx.put_setting(key, Some(value.trim()))?;
         self.tell("config set", format!("{key} = {}", value.trim()));

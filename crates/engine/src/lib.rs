@@ -34,6 +34,7 @@ mod sessions;
 mod signing;
 pub mod snapshot;
 mod sources;
+mod spaces;
 mod system;
 pub mod transaction;
 mod trust;

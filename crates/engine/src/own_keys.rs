@@ -3,10 +3,10 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
-use dm_collab::ProjectionRead as _;
 use dm_collab::patch::latest;
 use dm_collab::trust::{Keys, Standing};
-use dm_model::{AuthorKey, Body, Envelope, EnvelopeId, Keypair, PatchId, Space, Succession, TakeOver};
+use dm_collab::{Channel, ProjectionRead as _};
+use dm_model::{AuthorKey, Body, Envelope, EnvelopeId, Keypair, PatchId, Succession, TakeOver};
 use dm_store::ReadTx;
 
 use crate::engine::Engine;
@@ -347,15 +347,22 @@ impl Transaction<'_> {
         let longer: Succession = keys.then(&former, next.public()).ok_or(EngineError::TooManyKeys)?;
         let (old, new) = (former.public(), next.public());
         let next = self.hold_with(next, longer)?;
-        let channel = self.tx.own_channel();
-        let onto = self.tx.leaves(&channel)?;
         let now = self.engine.system().now();
-        let taken = self.seal(Space::PUBLIC, now, Body::TakeOver(TakeOver { channel, onto }))?;
-        let fact = self.take_in(taken)?;
+        // In each space in which main says something, the public one first.
+        let public = Channel::public(self.tx.own_channel());
+        let others = self.tx.own_channels()?.into_iter().filter(|channel| *channel != public);
+        let mut fact = None;
+        for channel in std::iter::once(public).chain(others) {
+            let onto = self.tx.leaves(&channel)?;
+            let takes = TakeOver { channel: channel.main, onto };
+            let taken = self.seal(channel.space, now, Body::TakeOver(takes))?;
+            let taken = self.take_in(taken)?;
+            fact = fact.or(Some(taken));
+        }
         self.pass_on(&former, &next, now)?;
         let words = format!("the instance signs with {} after {}", new.fingerprint(), old.fingerprint());
         self.tell_final("key rotate", words);
-        Ok(self.changed(None, Some(old), new, Some(fact), &Stood::default()))
+        Ok(self.changed(None, Some(old), new, fact, &Stood::default()))
     }
 
     /// For authors without a key here, for whom the instance's key has signed, the next one follows it.

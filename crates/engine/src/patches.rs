@@ -6,12 +6,13 @@ use dm_collab::conflict::{Conflict, ConflictKind};
 use dm_collab::patch::{self, Status};
 use dm_collab::view::{Overlay, View};
 use dm_collab::{Head, Membership, ProjectionRead, ReadError};
-use dm_model::{Body, Op, OpId, PatchId, Register, Revision, RevisionId, Withdraw};
+use dm_model::{Body, EnvelopeId, Op, OpId, PatchId, Register, Revision, RevisionId, Space, Withdraw};
 use dm_store::ReadTx;
 
 use crate::error::EngineError;
 use crate::look::Look;
 use crate::report::{ApplyReport, PatchSummary};
+use crate::spaces;
 use crate::transaction::Transaction;
 use crate::workspace::Workspace;
 
@@ -23,7 +24,7 @@ const SHORT_DIGITS: usize = 6;
 
 /// The revision of a patch that is open or applied: the one in main, else the only latest one that is not withdrawn.
 pub(crate) fn open_revision(read: &dyn ProjectionRead, id: &PatchId) -> Result<Option<RevisionId>, ReadError> {
-    if let Membership::In(revision) = read.membership(&read.own_channel(), id)? {
+    if let Membership::In(revision) = read.own_membership(id)? {
         return Ok(Some(revision));
     }
     match patch::latest(read, id)?.as_slice() {
@@ -126,6 +127,7 @@ fn summary_of(
         created_at: 0,
         updated_at: 0,
         revision: None,
+        space: None,
         held: None,
     };
     let revision = match open_revision(tx, id)? {
@@ -138,6 +140,7 @@ fn summary_of(
         summary.author = header.author;
         summary.created_at = header.created_at.as_ms();
         summary.updated_at = header.updated_at.as_ms();
+        summary.space = spaces::shown(tx, header.space)?;
         summary.changes = match workspace.stack.place(id) {
             Some(at) => workspace.stack.ops(at).len() as u64,
             None => tx.draft_size(id)?,
@@ -150,6 +153,7 @@ fn summary_of(
         summary.created_at = facts.created_at.as_ms();
         summary.updated_at = facts.authored_at.as_ms();
         summary.changes = facts.ops;
+        summary.space = spaces::shown(tx, facts.space)?;
     }
     summary.revision = revision.map(|revision| revision.to_string());
     Ok(summary)
@@ -228,6 +232,7 @@ impl Transaction<'_> {
         }
         let above: Vec<PatchId> = self.workspace.stack.drafts().iter().skip(at + 1).map(|draft| draft.patch).collect();
         let ops = self.workspace.stack.ready(at).map_err(draft_failure)?;
+        self.check_readable(id, header.space, &ops)?;
         let revision = self.append_revision(id, &header, ops)?;
         self.tx.remove_draft(id)?;
         self.workspace.headers.retain(|header| header.patch != *id);
@@ -249,14 +254,14 @@ impl Transaction<'_> {
     ) -> Result<RevisionId, EngineError> {
         let revision = Revision {
             patch: *id,
-            replaces: patch::latest(&*self.tx, id)?,
+            replaces: patch::latest_in(&*self.tx, id, header.space)?,
             author: header.author.clone(),
             intent: header.intent.clone(),
             created_at: header.created_at,
             depends: header.depends.clone(),
             ops,
         };
-        let ids = self.append(vec![Body::Revision(revision)])?;
+        let ids = self.append(vec![(header.space, Body::Revision(revision))])?;
         ids.first().copied().ok_or(EngineError::EmptyPatch(*id))
     }
 
@@ -276,15 +281,16 @@ impl Transaction<'_> {
         }
         let Some(revision) = open_revision(&*self.tx, &id)? else { return Err(wrong("ready")) };
         let Some(body) = patch::revision_body(&*self.tx, &revision)? else { return Err(wrong("ready")) };
-        self.append(vec![Body::Withdraw(Withdraw { patch: id, revision })])?;
-        self.reopen_draft(&id, &body)?;
+        let space = self.tx.space(&revision)?.unwrap_or(Space::PUBLIC);
+        self.append(vec![(space, Body::Withdraw(Withdraw { patch: id, revision }))])?;
+        self.reopen_draft(&id, &body, space)?;
         let summary = self.summary_of(&id)?;
         self.tell("patch draft", format!("{} {}", summary.short, summary.intent));
         Ok(summary)
     }
 
     /// Makes rows of a revision's ops again, at the patch's place in the session.
-    fn reopen_draft(&mut self, id: &PatchId, body: &Revision) -> Result<(), EngineError> {
+    fn reopen_draft(&mut self, id: &PatchId, body: &Revision, space: Space) -> Result<(), EngineError> {
         let now = self.engine.system().now();
         let header = dm_store::DraftHeader {
             patch: *id,
@@ -296,6 +302,7 @@ impl Transaction<'_> {
             depends: Vec::new(),
             todos: Vec::new(),
             tags: Vec::new(),
+            space,
         };
         self.tx.put_draft_header(&header)?;
         let mut values = std::collections::BTreeMap::new();
@@ -403,6 +410,12 @@ impl Transaction<'_> {
         Ok(creating.map(|(_, draft)| draft.patch).collect())
     }
 
+    /// Puts revisions into main: one fact per space.
+    pub(crate) fn apply_members(&mut self, members: &[Member], forced: &str) -> Result<Vec<EnvelopeId>, EngineError> {
+        let facts = patch::apply_facts(&*self.tx, members, forced)?;
+        self.append(facts.into_iter().map(|(space, fact)| (space, Body::Apply(fact))).collect())
+    }
+
     fn finish_apply(
         &mut self,
         members: &[(PatchId, RevisionId)],
@@ -410,9 +423,8 @@ impl Transaction<'_> {
         before: &[Conflict],
     ) -> Result<ApplyReport, EngineError> {
         let forced = if overridden.is_empty() { String::new() } else { format!("overrides {}", overridden.join("; ")) };
-        let forced = forced.chars().take(dm_model::revision::INTENT_BYTES_MAX / 4).collect();
-        let fact = patch::apply_fact(&*self.tx, members, forced)?;
-        let ids = self.append(vec![Body::Apply(fact)])?;
+        let forced: String = forced.chars().take(dm_model::revision::INTENT_BYTES_MAX / 4).collect();
+        let ids = self.apply_members(members, &forced)?;
         if self.workspace.session.focused.is_some_and(|focused| members.iter().any(|(patch, _)| *patch == focused)) {
             self.workspace.session.focused = None;
         }
@@ -480,8 +492,14 @@ impl Transaction<'_> {
             // What no write settles is taken as it is: it stays listed in main.
             return Ok((None, words));
         }
+        let heads: Vec<OpId> = ops.iter().flat_map(Op::needs).collect();
+        let space = match self.space_over(&heads)? {
+            Some(space) => space,
+            None => self.space_of_new()?,
+        };
         let now = self.engine.system().now();
         let patch = crate::system::new_patch_id(self.engine.system()).map_err(EngineError::NoRandomness)?;
+        self.check_readable(&patch, space, &ops)?;
         let header = dm_store::DraftHeader {
             patch,
             session: self.workspace.session.id,
@@ -492,6 +510,7 @@ impl Transaction<'_> {
             depends: Vec::new(),
             todos: Vec::new(),
             tags: Vec::new(),
+            space,
         };
         let revision = self.append_revision(&patch, &header, ops)?;
         Ok((Some((patch, revision)), words))

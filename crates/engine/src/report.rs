@@ -116,6 +116,8 @@ pub struct PatchSummary {
     pub updated_at: i64,
     /// Its latest revision, once it has one.
     pub revision: Option<String>,
+    /// The space that it is in, if not everyone reads it: by name, or by id where it has none here.
+    pub space: Option<String>,
     /// Why main here does not apply it though another main did.
     pub held: Option<String>,
 }
@@ -284,8 +286,31 @@ pub struct RemoteSummary {
     pub mode: String,
     /// When it was last synced with.
     pub last_sync_at: Option<i64>,
-    /// Envelopes here that it has not got yet.
+    /// The spaces that are exchanged with it, by name.
+    pub spaces: Vec<String>,
+    /// Envelopes of these here that it has not got yet.
     pub waiting: u64,
+}
+
+/// A space: who reads what is in it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct SpaceSummary {
+    /// Its id, the same for everyone.
+    pub id: String,
+    /// What it is called here; its id, where it has no name.
+    pub name: String,
+    /// Whether it has a name here.
+    pub named: bool,
+    /// Whether everyone reads it.
+    pub public: bool,
+    /// Envelopes held of it.
+    pub envelopes: u64,
+    /// Drafts that are to be in it, of all sessions.
+    pub drafts: u64,
+    /// The remotes that it is exchanged with.
+    pub remotes: Vec<String>,
+    /// The keys of this store's server that open it.
+    pub tokens: Vec<String>,
 }
 
 /// A patch that another main applied and this one holds.
@@ -706,6 +731,8 @@ pub struct TokenReport {
     pub name: String,
     /// The key, shown only now.
     pub token: String,
+    /// The spaces that it opens, by name.
+    pub spaces: Vec<String>,
     /// Whether an earlier key of that name stops working.
     pub replaces: bool,
     /// Whether nothing was made.

@@ -119,11 +119,10 @@ impl Transaction<'_> {
         key: &AuthorKey,
         except: &BTreeSet<PatchId>,
     ) -> Result<Stood, EngineError> {
-        let own = self.tx.own_channel();
         let made: BTreeSet<PatchId> = self.tx.sessions()?.into_iter().flat_map(|session| session.patches).collect();
         let mut stood = Stood::default();
         for (revision, patch) in self.tx.revisions_signed(author, key)? {
-            let is_in = self.tx.membership(&own, &patch)? == Membership::In(revision);
+            let is_in = self.tx.own_membership(&patch)? == Membership::In(revision);
             if !except.contains(&patch) && (is_in || made.contains(&patch)) {
                 stood.patches.insert(patch);
                 stood.envelopes.insert(revision);
@@ -162,10 +161,16 @@ impl Transaction<'_> {
         envelopes: &BTreeSet<EnvelopeId>,
         at: Timestamp,
     ) -> Result<(), EngineError> {
-        let all: Vec<EnvelopeId> = envelopes.iter().copied().collect();
-        for some in all.chunks(dm_model::revision::PATCHES_MAX) {
-            let body = Vouch { author: author.to_owned(), envelopes: some.to_vec() };
-            self.take_in(Envelope::seal(Space::PUBLIC, keys, at, Body::Vouch(body)))?;
+        // To the readers of each, and to nobody else: the public ones learn no id of a group's.
+        let mut by_space: BTreeMap<Space, Vec<EnvelopeId>> = BTreeMap::new();
+        for id in envelopes {
+            by_space.entry(self.tx.space(id)?.unwrap_or(Space::PUBLIC)).or_default().push(*id);
+        }
+        for (space, all) in by_space {
+            for some in all.chunks(dm_model::revision::PATCHES_MAX) {
+                let body = Vouch { author: author.to_owned(), envelopes: some.to_vec() };
+                self.take_in(Envelope::seal(space, keys, at, Body::Vouch(body)))?;
+            }
         }
         Ok(())
     }
@@ -176,8 +181,10 @@ impl Transaction<'_> {
             return Ok((Arc::clone(signer), keys.clone()));
         }
         let (signer, keys) = self.engine.instance_keys(&self.tx)?;
-        if has_given_way(&*self.tx, &self.tx.own_channel(), &keys)? {
-            return Err(EngineError::MainTakenOver);
+        for channel in self.tx.own_channels()? {
+            if has_given_way(&*self.tx, &channel, &keys)? {
+                return Err(EngineError::MainTakenOver);
+            }
         }
         let signer = Arc::new(signer);
         self.signers.instance = Some((Arc::clone(&signer), keys.clone()));
@@ -209,12 +216,17 @@ impl Transaction<'_> {
 
     /// Seals a revision that this store brings in from elsewhere, under whatever name it has there: with the author's key if this
     /// store has one, else with the instance's.
-    pub(crate) fn seal_brought(&mut self, at: Timestamp, revision: Revision) -> Result<Envelope, EngineError> {
+    pub(crate) fn seal_brought(
+        &mut self,
+        space: Space,
+        at: Timestamp,
+        revision: Revision,
+    ) -> Result<Envelope, EngineError> {
         let signer = match self.tx.own_key(&revision.author)? {
             Some(_) => self.author_signer(&revision.author)?,
             None => self.instance_signer()?.0,
         };
-        Ok(Envelope::seal(Space::PUBLIC, &signer, at, Body::Revision(revision)))
+        Ok(Envelope::seal(space, &signer, at, Body::Revision(revision)))
     }
 
     /// The key that takes a revision back: that of its author, if it is the one which signed it or follows that; else that one itself.

@@ -415,14 +415,15 @@ impl<'e> Snapshot<'e> {
 
     /// The members of main with the fact that put them in, newest first.
     fn applied_newest_first(&self) -> Result<Vec<(PatchId, RevisionId, Arc<Envelope>)>, EngineError> {
-        let own = self.tx.own_channel();
         let mut applied = Vec::new();
-        for fact in self.tx.facts(&own)? {
-            let Body::Apply(apply) = fact.body() else { continue };
-            // What stands on others comes after them in the fact, and newest first shows it above them.
-            for (patch, revision) in apply.patches.iter().rev() {
-                if self.tx.membership(&own, patch)? == Membership::In(*revision) {
-                    applied.push((*patch, *revision, Arc::clone(&fact)));
+        for own in self.tx.own_channels()? {
+            for fact in self.tx.facts(&own)? {
+                let Body::Apply(apply) = fact.body() else { continue };
+                // What stands on others comes after them in the fact, and newest first shows it above them.
+                for (patch, revision) in apply.patches.iter().rev() {
+                    if self.tx.membership(&own, patch)? == Membership::In(*revision) {
+                        applied.push((*patch, *revision, Arc::clone(&fact)));
+                    }
                 }
             }
         }
@@ -547,6 +548,11 @@ impl<'e> Snapshot<'e> {
 
 /// A remote and how things stand with it.
 pub(crate) fn remote_summary(tx: &ReadTx<'_>, remote: &dm_store::Remote) -> Result<RemoteSummary, EngineError> {
+    let (mut spaces, mut waiting) = (Vec::new(), 0);
+    for space in tx.shared_spaces(&remote.name)? {
+        spaces.push(crate::spaces::name_of(tx, space)?);
+        waiting += tx.unknown_count(&remote.name, space)?;
+    }
     Ok(RemoteSummary {
         name: remote.name.clone(),
         url: remote.url.clone(),
@@ -554,7 +560,8 @@ pub(crate) fn remote_summary(tx: &ReadTx<'_>, remote: &dm_store::Remote) -> Resu
         timeout_s: remote.timeout_ms / 1000,
         mode: "manual".to_owned(),
         last_sync_at: remote.last_sync.map(dm_model::Timestamp::as_ms),
-        waiting: tx.unknown_count(&remote.name, dm_model::Space::PUBLIC)?,
+        spaces,
+        waiting,
     })
 }
 

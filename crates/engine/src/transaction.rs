@@ -23,6 +23,8 @@ pub struct Transaction<'e> {
     pub(crate) tx: WriteTx<'e>,
     pub(crate) workspace: Workspace,
     pub(crate) dry_run: bool,
+    /// The space that was named for the patch of this command.
+    pub(crate) space: Option<Space>,
     /// What this command is called, once a verb has said it.
     pub(crate) told: Option<Told>,
     /// What it added to the log, in order.
@@ -33,7 +35,16 @@ pub struct Transaction<'e> {
 
 impl<'e> Transaction<'e> {
     pub(crate) fn new(engine: &'e Engine, tx: WriteTx<'e>, workspace: Workspace, dry_run: bool) -> Self {
-        Self { engine, tx, workspace, dry_run, told: None, appended: Vec::new(), signers: Signers::default() }
+        Self {
+            engine,
+            tx,
+            workspace,
+            dry_run,
+            space: None,
+            told: None,
+            appended: Vec::new(),
+            signers: Signers::default(),
+        }
     }
 
     /// Makes what was written durable and visible; a dry run writes nothing.
@@ -73,10 +84,10 @@ impl<'e> Transaction<'e> {
         author_of(self.engine, &self.tx)
     }
 
-    /// Signs and appends; what follows from it is in the projections at once.
-    pub(crate) fn append(&mut self, bodies: Vec<Body>) -> Result<Vec<EnvelopeId>, EngineError> {
+    /// Signs and appends, each for the readers of a space; what follows from it is in the projections at once.
+    pub(crate) fn append(&mut self, bodies: Vec<(Space, Body)>) -> Result<Vec<EnvelopeId>, EngineError> {
         let now = self.engine.system().now();
-        let seal = |body| Ok(Arc::new(self.seal(Space::PUBLIC, now, body)?));
+        let seal = |(space, body)| Ok(Arc::new(self.seal(space, now, body)?));
         let envelopes = bodies.into_iter().map(seal).collect::<Result<Vec<Arc<Envelope>>, EngineError>>()?;
         let ids: Vec<EnvelopeId> = envelopes.iter().map(|envelope| envelope.id()).collect();
         self.tx.append(&Arrival { envelopes, definitions: Vec::new() })?;
@@ -125,6 +136,7 @@ impl<'e> Transaction<'e> {
             depends: Vec::new(),
             todos: Vec::new(),
             tags: Vec::new(),
+            space: self.space_of_new()?,
         };
         self.tx.put_draft_header(&header)?;
         self.workspace.headers.push(header);
@@ -138,10 +150,23 @@ impl<'e> Transaction<'e> {
     pub(crate) fn draft_for(&mut self, intent: Option<&str>) -> Result<(usize, bool), EngineError> {
         let focused = self.workspace.session.focused;
         if let Some(at) = focused.and_then(|focused| self.workspace.stack.place(&focused)) {
+            self.check_space_of(at)?;
             return Ok((at, false));
         }
         may_begin(&self.tx, &self.workspace, intent)?;
         Ok((self.begin_patch(intent.unwrap_or_default())?, true))
+    }
+
+    /// That the draft at a place is of the space that was named, if one was.
+    fn check_space_of(&self, at: usize) -> Result<(), EngineError> {
+        let patch = self.patch_at(at)?;
+        match (self.space, self.workspace.header(&patch)) {
+            (Some(wanted), Some(header)) if header.space != wanted => {
+                let space = crate::spaces::name_of(&self.tx, header.space)?;
+                Err(EngineError::OtherSpace { patch, space })
+            }
+            _ => Ok(()),
+        }
     }
 
     /// Writes a draft's rows of these entities to the journal, and notes that it changed.

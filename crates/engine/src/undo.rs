@@ -7,8 +7,8 @@
 use std::collections::BTreeMap;
 
 use dm_collab::patch::{self, Status};
-use dm_collab::{Membership, ProjectionRead as _};
-use dm_model::{Body, PatchId, Revision, RevisionId, Withdraw};
+use dm_collab::{Channel, Membership, ProjectionRead as _};
+use dm_model::{Body, PatchId, Revision, RevisionId, Space, Withdraw};
 use dm_store::{Command, CommandKind, CommandSummary, ReadTx, Row, Side};
 
 use crate::engine::SessionChoice;
@@ -181,6 +181,8 @@ fn rows_words<'r>(rows: impl Iterator<Item = &'r Row>) -> Vec<String> {
             Row::Base(root, _) | Row::Bases(root) => (3, format!("what an import of {root} compares with")),
             Row::CurrentSession => (4, "which session is current".to_owned()),
             Row::Session(id) => (5, format!("session {}", id.short())),
+            Row::SpaceName(space) => (6, format!("what space {} is called", space.short())),
+            Row::Share(remote, space) => (7, format!("whether {remote} gets space {}", space.short())),
         };
         *counts.entry((place, words)).or_default() += usize::from(matches!(row, Row::DraftEntity(..)));
     }
@@ -271,9 +273,8 @@ impl Transaction<'_> {
             return Err(EngineError::ChangedSince { verb: plain.verb.clone(), what: elsewhere });
         }
         for id in command.envelopes.iter().rev() {
-            if let Some(body) = self.opposing(id)? {
-                self.append(vec![body])?;
-            }
+            let opposing = self.opposing(id)?;
+            self.append(opposing)?;
         }
         self.tx.restore(&command, Side::Before)?;
         let session = self.tx.session(&self.workspace.session.id)?.map(|session| session.id.to_string());
@@ -288,35 +289,37 @@ impl Transaction<'_> {
         Ok(words)
     }
 
-    /// The fact that answers one, if it still has an effect.
-    fn opposing(&self, id: &dm_model::EnvelopeId) -> Result<Option<Body>, EngineError> {
-        let Some(envelope) = self.tx.envelope(id)? else { return Ok(None) };
-        Ok(match envelope.body() {
-            Body::Apply(apply) => self.leave(&apply.patches)?,
-            Body::Unapply(unapply) => self.enter(&unapply.patches)?,
+    /// The facts that answer one, each for the readers of a space, if it still has an effect.
+    fn opposing(&self, id: &dm_model::EnvelopeId) -> Result<Vec<(Space, Body)>, EngineError> {
+        let Some(envelope) = self.tx.envelope(id)? else { return Ok(Vec::new()) };
+        let space = envelope.header().space;
+        let opposing = match envelope.body() {
+            Body::Apply(apply) => return self.leave(space, &apply.patches),
+            Body::Unapply(unapply) => return self.enter(space, &unapply.patches),
             Body::Revision(revision) if patch::status(&*self.tx, &revision.patch)? == Status::Ready => {
                 Some(Body::Withdraw(Withdraw { patch: revision.patch, revision: *id }))
             }
             Body::Withdraw(withdraw) => {
-                let replaces = patch::latest(&*self.tx, &withdraw.patch)?;
+                let replaces = patch::latest_in(&*self.tx, &withdraw.patch, space)?;
                 let body = patch::revision_body(&*self.tx, &withdraw.revision)?;
                 body.map(|body| Body::Revision(Revision { replaces, ..body }))
             }
             _ => None,
-        })
+        };
+        Ok(opposing.into_iter().map(|body| (space, body)).collect())
     }
 
-    /// What takes patches out of main that a fact put in and that are still in as it put them.
-    fn leave(&self, members: &[(PatchId, RevisionId)]) -> Result<Option<Body>, EngineError> {
-        let own = self.tx.own_channel();
+    /// What takes patches of a space out of main that a fact put in and that are still in as it put them.
+    fn leave(&self, space: Space, members: &[(PatchId, RevisionId)]) -> Result<Vec<(Space, Body)>, EngineError> {
+        let own = Channel { main: self.tx.own_channel(), space };
         let mut leaving = Vec::new();
         for (patch, revision) in members {
             if self.tx.membership(&own, patch)? == Membership::In(*revision) {
-                leaving.push(*patch);
+                leaving.push((space, *patch));
             }
         }
         if leaving.is_empty() {
-            return Ok(None);
+            return Ok(Vec::new());
         }
         let blocked = patch::blocked_without(&*self.tx, &leaving)?;
         if !blocked.is_empty() {
@@ -328,12 +331,13 @@ impl Transaction<'_> {
             }
             return Err(EngineError::NeededByOthers(needing));
         }
-        Ok(Some(Body::Unapply(patch::unapply_fact(&*self.tx, &leaving)?)))
+        let facts = patch::unapply_facts(&*self.tx, &leaving)?;
+        Ok(facts.into_iter().map(|(space, fact)| (space, Body::Unapply(fact))).collect())
     }
 
-    /// What puts patches into main again that a fact took out.
-    fn enter(&self, leaving: &[PatchId]) -> Result<Option<Body>, EngineError> {
-        let own = self.tx.own_channel();
+    /// What puts patches of a space into main again that a fact took out.
+    fn enter(&self, space: Space, leaving: &[PatchId]) -> Result<Vec<(Space, Body)>, EngineError> {
+        let own = Channel { main: self.tx.own_channel(), space };
         let mut members = Vec::new();
         for patch in leaving {
             if matches!(self.tx.membership(&own, patch)?, Membership::In(_)) {
@@ -341,13 +345,14 @@ impl Transaction<'_> {
             }
             members.extend(patches::open_revision(&*self.tx, patch)?.map(|revision| (*patch, revision)));
         }
-        let Some((first, _)) = members.first() else { return Ok(None) };
+        let Some((first, _)) = members.first() else { return Ok(Vec::new()) };
         self.check_trust(&members)?;
         let conflicts = patches::new_conflicts(&*self.tx, &members)?;
         if !conflicts.is_empty() {
             return Err(self.conflicts_error(first, &conflicts)?);
         }
-        Ok(Some(Body::Apply(patch::apply_fact(&*self.tx, &members, String::new())?)))
+        let facts = patch::apply_facts(&*self.tx, &members, "")?;
+        Ok(facts.into_iter().map(|(space, fact)| (space, Body::Apply(fact))).collect())
     }
 
     fn undo_report(

@@ -4,9 +4,10 @@
 //! forwarded as it is.
 
 use std::fmt;
+use std::str::FromStr;
 
 use crate::codec::{self, DecodeError, Decoder, Domain, Encoder};
-use crate::id::{EnvelopeId, InstanceId};
+use crate::id::{EnvelopeId, IdParseError, InstanceId, parse_hex};
 use crate::key::{AuthorKey, Keypair, Signature};
 use crate::revision::{Apply, Revision, Unapply, Verdict, Withdraw};
 use crate::succession::{KeyChange, Succession, TakeOver, Vouch};
@@ -37,16 +38,42 @@ impl Space {
     pub const fn as_bytes(&self) -> &[u8; 16] {
         &self.0
     }
+
+    /// Whether everyone reads it.
+    #[must_use]
+    pub fn is_public(&self) -> bool {
+        *self == Self::PUBLIC
+    }
+
+    /// Whether all readers of this space read the other: it is the same, or the public one.
+    #[must_use]
+    pub fn reads(&self, other: Self) -> bool {
+        other.is_public() || *self == other
+    }
+
+    /// The first 8 hex digits, for reading; not unique.
+    #[must_use]
+    pub fn short(&self) -> String {
+        self.to_string().chars().take(8).collect()
+    }
+}
+
+impl fmt::Display for Space {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+    }
 }
 
 impl fmt::Debug for Space {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if *self == Self::PUBLIC {
-            return f.write_str("Space(public)");
-        }
-        f.write_str("Space(")?;
-        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))?;
-        f.write_str(")")
+        if self.is_public() { f.write_str("Space(public)") } else { write!(f, "Space({self})") }
+    }
+}
+
+impl FromStr for Space {
+    type Err = IdParseError;
+    fn from_str(text: &str) -> Result<Self, IdParseError> {
+        parse_hex(text).map(Self)
     }
 }
 

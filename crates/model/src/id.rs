@@ -17,7 +17,7 @@ pub struct IdParseError {
     pub found: String,
 }
 
-fn parse_hex<const N: usize>(text: &str) -> Result<[u8; N], IdParseError> {
+pub(crate) fn parse_hex<const N: usize>(text: &str) -> Result<[u8; N], IdParseError> {
     let bad = || IdParseError { digits: N * 2, found: text.chars().take(80).collect() };
     let digits = text.as_bytes();
     if digits.len() != N * 2 {

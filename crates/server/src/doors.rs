@@ -85,12 +85,15 @@ struct Health {
 }
 
 async fn health(State(app): State<App>) -> Result<Json<Health>, Failure> {
-    app.pool.run(|engine| engine.instance()).await?;
+    app.pool.run(|engine| engine.access(None, true)).await?;
     Ok(Json(Health { status: "ok" }))
 }
 
-async fn instance(State(app): State<App>) -> Result<Json<InstanceSummary>, Failure> {
-    app.pool.run(|engine| engine.instance()).await.map(Json)
+async fn instance(
+    State(app): State<App>,
+    Extension(Allowed(allowed)): Extension<Allowed>,
+) -> Result<Json<InstanceSummary>, Failure> {
+    app.pool.run(move |engine| engine.instance(&allowed)).await.map(Json)
 }
 
 fn too_large() -> Failure {
@@ -145,9 +148,10 @@ struct Since {
 
 async fn pull(
     State(app): State<App>,
+    Extension(Allowed(allowed)): Extension<Allowed>,
     since: Result<Query<Since>, QueryRejection>,
 ) -> Result<Json<dto::PageOut>, Failure> {
     let Query(Since { since }) = since.map_err(|rejection| Failure::request(rejection.body_text()))?;
-    let page = app.pool.run(move |engine| engine.page(since.as_deref())).await?;
+    let page = app.pool.run(move |engine| engine.page(since.as_deref(), &allowed)).await?;
     Ok(Json(dto::page(page)))
 }

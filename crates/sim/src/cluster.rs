@@ -210,6 +210,8 @@ impl SimCluster {
             | Step::Newer { who, .. }
             | Step::Resolve { who, .. }
             | Step::Pull { who } => *who = anyone,
+            // What these networks exchange is public.
+            Step::Turn { who, space, .. } => (*who, *space) = (anyone, 0),
             Step::Send { .. } | Step::Meet => {}
         }
         step

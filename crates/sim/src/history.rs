@@ -82,6 +82,8 @@ impl Share {
 pub enum Step {
     /// A person writes a patch over their main.
     Write { who: u8, edits: Vec<Edit>, base: Base, then: Then },
+    /// A person writes for the readers of another space from now on; a careless one even what these cannot stand on.
+    Turn { who: u8, space: u8, careless: bool },
     /// A person opens what their main shows, to edit it later.
     Open { who: u8 },
     /// A person edits in a draft of one of their sessions.
@@ -234,6 +236,10 @@ fn open() -> impl Strategy<Value = Step> {
     who().prop_map(|who| Step::Open { who })
 }
 
+fn turn(careless: impl Strategy<Value = bool>) -> impl Strategy<Value = Step> {
+    (who(), 0..3u8, careless).prop_map(|(who, space, careless)| Step::Turn { who, space, careless })
+}
+
 fn pin() -> impl Strategy<Value = Step> {
     (who(), 0..2u8, any::<u8>()).prop_map(|(who, session, patch)| Step::Pin { who, session, patch })
 }
@@ -293,6 +299,7 @@ fn facts() -> impl Strategy<Value = Step> {
 pub fn anything(steps: std::ops::Range<usize>) -> impl Strategy<Value = History> {
     let step = prop_oneof![
         14 => write(),
+        3 => turn(prop::bool::weighted(0.4)),
         2 => open(),
         5 => draft(),
         3 => ready(),
@@ -313,6 +320,7 @@ pub fn anything(steps: std::ops::Range<usize>) -> impl Strategy<Value = History>
 pub fn goodwill(steps: std::ops::Range<usize>) -> impl Strategy<Value = History> {
     let step = prop_oneof![
         8 => write(),
+        1 => turn(Just(false)),
         2 => open(),
         4 => draft(),
         3 => ready(),

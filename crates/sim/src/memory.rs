@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use dm_collab::sync::{ExchangeRead, Place, Range};
 use dm_collab::{
-    Batch, ContentHead, Effect, EntityState, Fingerprint, Membership, Need, Presence, ProjectionDelta, ProjectionRead,
-    ReadError, fold,
+    Batch, Channel, ContentHead, Effect, EntityState, Fingerprint, Membership, Need, Presence, ProjectionDelta,
+    ProjectionRead, ReadError, fold,
 };
 use dm_model::codec::{Domain, hash};
 use dm_model::{
@@ -49,9 +49,9 @@ pub struct Memory {
     /// What revisions do in the own main; those that are no members are left out.
     pub effects: BTreeMap<RevisionId, Effect>,
     /// What channels say of patches; patches without a fact are left out.
-    pub membership: BTreeMap<(InstanceId, PatchId), Membership>,
+    pub membership: BTreeMap<(Channel, PatchId), Membership>,
     /// The leaves of the channels that have facts.
-    pub leaves: BTreeMap<InstanceId, Vec<EnvelopeId>>,
+    pub leaves: BTreeMap<Channel, Vec<EnvelopeId>>,
     /// The entities of the own main.
     pub entities: BTreeMap<EntityId, EntityState>,
     /// The fingerprint of the own main's view.
@@ -193,21 +193,23 @@ impl ProjectionRead for Memory {
     fn effect(&self, revision: &RevisionId) -> Result<Effect, ReadError> {
         Ok(self.effects.get(revision).cloned().unwrap_or(Effect::NotApplied))
     }
-    fn membership(&self, channel: &InstanceId, patch: &PatchId) -> Result<Membership, ReadError> {
+    fn membership(&self, channel: &Channel, patch: &PatchId) -> Result<Membership, ReadError> {
         let known = self.membership.get(&(*channel, *patch)).cloned();
         Ok(known.unwrap_or(Membership::Out { touched: false }))
     }
-    fn leaves(&self, channel: &InstanceId) -> Result<Vec<EnvelopeId>, ReadError> {
+    fn leaves(&self, channel: &Channel) -> Result<Vec<EnvelopeId>, ReadError> {
         Ok(self.leaves.get(channel).cloned().unwrap_or_default())
     }
-    fn facts(&self, channel: &InstanceId) -> Result<Vec<Arc<Envelope>>, ReadError> {
-        let of_channel = |envelope: &&Arc<Envelope>| envelope.body().channel() == Some(*channel);
+    fn facts(&self, channel: &Channel) -> Result<Vec<Arc<Envelope>>, ReadError> {
+        let of_channel = |envelope: &&Arc<Envelope>| {
+            envelope.body().channel() == Some(channel.main) && envelope.header().space == channel.space
+        };
         Ok(self.counted.iter().map(|id| &self.envelopes[id]).filter(of_channel).cloned().collect())
     }
-    fn channels(&self) -> Result<Vec<InstanceId>, ReadError> {
+    fn channels(&self) -> Result<Vec<Channel>, ReadError> {
         Ok(self.leaves.keys().copied().collect())
     }
-    fn members(&self, channel: &InstanceId) -> Result<Vec<(PatchId, Membership)>, ReadError> {
+    fn members(&self, channel: &Channel) -> Result<Vec<(PatchId, Membership)>, ReadError> {
         let of_channel = self.membership.iter().filter(|((of, _), _)| of == channel);
         Ok(of_channel
             .filter(|(_, membership)| !matches!(membership, Membership::Out { .. }))
@@ -276,6 +278,9 @@ impl ProjectionRead for Memory {
     }
     fn view_fingerprint(&self) -> Result<Fingerprint, ReadError> {
         Ok(self.fingerprint)
+    }
+    fn any_private(&self) -> Result<bool, ReadError> {
+        Ok(self.envelopes.values().any(|envelope| !envelope.header().space.is_public()))
     }
 }
 

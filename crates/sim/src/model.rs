@@ -13,9 +13,10 @@ mod session;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use dm_collab::{Batch, Effect, EntityState, Fingerprint, Membership, Need};
+use dm_collab::{Batch, Channel, Effect, EntityState, Fingerprint, Membership, Need};
 use dm_model::{
     AuthorKey, Body, DefHash, EntityId, Envelope, EnvelopeId, InstanceId, Op, OpId, PatchId, Revision, RevisionId,
+    Space,
 };
 
 pub use conflicts::Meaning;
@@ -53,13 +54,15 @@ pub struct Model<'h> {
     /// The others, with what is missing, ascending.
     pub pending: BTreeMap<EnvelopeId, Vec<Need>>,
     /// The leaves of each channel that has counting facts.
-    pub leaves: BTreeMap<InstanceId, Vec<EnvelopeId>>,
+    pub leaves: BTreeMap<Channel, Vec<EnvelopeId>>,
     /// What channels say of the patches that they have facts about.
-    pub membership: BTreeMap<(InstanceId, PatchId), Membership>,
+    pub membership: BTreeMap<(Channel, PatchId), Membership>,
     /// What the member revisions of the own main do.
     pub effects: BTreeMap<RevisionId, Effect>,
     /// The ops that are effective in the own main.
     pub effective: Ops,
+    /// The same, with the spaces in which they are borne.
+    bearers: Bearers,
     /// What these mean.
     pub entities: BTreeMap<EntityId, EntityState>,
 }
@@ -95,6 +98,10 @@ impl Held {
         needs.filter(|need| self.ops.iter().all(|(own, _)| own != need)).collect()
     }
 
+    fn space(&self) -> Space {
+        self.envelope.header().space
+    }
+
     /// The channel that it is a fact of, the facts it stands on, and what it says of patches.
     fn fact(&self) -> Option<Fact<'_>> {
         let keys = match self.envelope.succession() {
@@ -104,14 +111,17 @@ impl Held {
         match self.envelope.body() {
             Body::Apply(apply) => {
                 let writes = apply.patches.iter().map(|(patch, revision)| (*patch, Some(*revision))).collect();
-                Some(Fact { id: self.id(), channel: apply.channel, keys, onto: &apply.onto, writes })
+                let channel = Channel { main: apply.channel, space: self.space() };
+                Some(Fact { id: self.id(), channel, keys, onto: &apply.onto, writes })
             }
             Body::Unapply(unapply) => {
                 let writes = unapply.patches.iter().map(|patch| (*patch, None)).collect();
-                Some(Fact { id: self.id(), channel: unapply.channel, keys, onto: &unapply.onto, writes })
+                let channel = Channel { main: unapply.channel, space: self.space() };
+                Some(Fact { id: self.id(), channel, keys, onto: &unapply.onto, writes })
             }
             Body::TakeOver(takes) => {
-                Some(Fact { id: self.id(), channel: takes.channel, keys, onto: &takes.onto, writes: BTreeMap::new() })
+                let channel = Channel { main: takes.channel, space: self.space() };
+                Some(Fact { id: self.id(), channel, keys, onto: &takes.onto, writes: BTreeMap::new() })
             }
             _ => None,
         }
@@ -120,7 +130,7 @@ impl Held {
 
 struct Fact<'h> {
     id: EnvelopeId,
-    channel: InstanceId,
+    channel: Channel,
     /// The keys of the instance up to the one that signed it.
     keys: Vec<AuthorKey>,
     onto: &'h [EnvelopeId],
@@ -149,15 +159,22 @@ impl<'h> Model<'h> {
     pub fn of(own: InstanceId, holdings: &'h Holdings) -> Self {
         let (counting, pending) = counting(holdings);
         let (leaves, membership) = channels(holdings, &counting);
-        let (effects, effective) = effects(own, holdings, &membership);
+        let (effects, bearers) = effects(own, holdings, &membership);
+        let effective = bearers.ops(&|_| true);
         let entities = states(&effective);
-        Self { own, holdings, counting, pending, leaves, membership, effects, effective, entities }
+        Self { own, holdings, counting, pending, leaves, membership, effects, effective, bearers, entities }
     }
 
     /// The fingerprint of the own main's view.
     #[must_use]
     pub fn fingerprint(&self) -> Fingerprint {
         registers::fingerprint(&self.entities)
+    }
+
+    /// What the own main means to whoever reads some of the spaces.
+    #[must_use]
+    pub fn main_for(&self, reads: &dyn Fn(Space) -> bool) -> Meaning {
+        Meaning::of(self.bearers.ops(reads), &self.holdings.content)
     }
 
     /// The counting revisions, by revision.
@@ -170,7 +187,7 @@ impl<'h> Model<'h> {
 /// Which envelopes count (R2), and what the others wait for.
 fn counting(holdings: &Holdings) -> (BTreeSet<EnvelopeId>, BTreeMap<EnvelopeId, Vec<Need>>) {
     let mut counting = BTreeSet::new();
-    let mut carried: BTreeSet<OpId> = BTreeSet::new();
+    let mut carried: BTreeSet<(OpId, Space)> = BTreeSet::new();
     loop {
         let before = counting.len();
         let mut pending = BTreeMap::new();
@@ -178,15 +195,18 @@ fn counting(holdings: &Holdings) -> (BTreeSet<EnvelopeId>, BTreeMap<EnvelopeId, 
             if counting.contains(&held.id()) {
                 continue;
             }
-            let envelopes = held.envelope.needs().into_iter().filter(|need| !counting.contains(need));
-            let ops = held.needs().into_iter().filter(|need| !carried.contains(need));
+            let is_read = |need: &EnvelopeId| holdings.get(need).is_some_and(|need| held.space().reads(need.space()));
+            let envelopes = held.envelope.needs().into_iter();
+            let envelopes = envelopes.filter(|need| !counting.contains(need) || !is_read(need));
+            let is_carried = |op: &OpId| carried.iter().any(|(id, space)| id == op && held.space().reads(*space));
+            let ops = held.needs().into_iter().filter(|need| !is_carried(need));
             let contents = held.ops.iter().filter_map(|(_, op)| op.content());
             let contents = contents.filter(|content| !holdings.content.contains_key(content));
             let missing: BTreeSet<Need> =
                 envelopes.map(Need::Envelope).chain(ops.map(Need::Op)).chain(contents.map(Need::Content)).collect();
             if missing.is_empty() {
                 counting.insert(held.id());
-                carried.extend(held.ops.iter().map(|(id, _)| *id));
+                carried.extend(held.ops.iter().map(|(id, _)| (*id, held.space())));
             } else {
                 pending.insert(held.id(), missing.into_iter().collect());
             }
@@ -197,12 +217,12 @@ fn counting(holdings: &Holdings) -> (BTreeSet<EnvelopeId>, BTreeMap<EnvelopeId, 
     }
 }
 
-type Channels = (BTreeMap<InstanceId, Vec<EnvelopeId>>, BTreeMap<(InstanceId, PatchId), Membership>);
+type Channels = (BTreeMap<Channel, Vec<EnvelopeId>>, BTreeMap<(Channel, PatchId), Membership>);
 
 /// What channels say of patches (R9).
 fn channels(holdings: &Holdings, counting: &BTreeSet<EnvelopeId>) -> Channels {
     let counted = holdings.envelopes.iter().filter(|held| counting.contains(&held.id()));
-    let mut by_channel: BTreeMap<InstanceId, Vec<Fact<'_>>> = BTreeMap::new();
+    let mut by_channel: BTreeMap<Channel, Vec<Fact<'_>>> = BTreeMap::new();
     for fact in counted.filter_map(Held::fact) {
         by_channel.entry(fact.channel).or_default().push(fact);
     }
@@ -262,23 +282,44 @@ fn past_of_fact(facts: &[Fact<'_>], of: EnvelopeId) -> BTreeSet<EnvelopeId> {
     past
 }
 
-type Effects = (BTreeMap<RevisionId, Effect>, Ops);
+type Effects = (BTreeMap<RevisionId, Effect>, Bearers);
+
+/// The ops that take effect, each with the spaces of what carries it.
+#[derive(Debug, Clone, Default)]
+pub struct Bearers(pub BTreeMap<OpId, (Arc<Op>, BTreeSet<Space>)>);
+
+impl Bearers {
+    /// Whether an op takes effect for the readers of a space.
+    fn meets(&self, op: &OpId, space: Space) -> bool {
+        self.0.get(op).is_some_and(|(_, spaces)| spaces.iter().any(|other| space.reads(*other)))
+    }
+
+    /// Those of any of these spaces.
+    #[must_use]
+    pub fn ops(&self, of: &dyn Fn(Space) -> bool) -> Ops {
+        let borne = self.0.iter().filter(|(_, (_, spaces))| spaces.iter().any(|space| of(*space)));
+        borne.map(|(id, (op, _))| (*id, Arc::clone(op))).collect()
+    }
+}
 
 /// Which members of the own main take effect (R10), and their ops.
-fn effects(own: InstanceId, holdings: &Holdings, membership: &BTreeMap<(InstanceId, PatchId), Membership>) -> Effects {
+fn effects(own: InstanceId, holdings: &Holdings, membership: &BTreeMap<(Channel, PatchId), Membership>) -> Effects {
     let members: Vec<&Held> = membership
         .iter()
-        .filter(|((channel, _), _)| *channel == own)
-        .filter_map(|((_, patch), says)| match says {
-            Membership::In(revision) => Some((patch, holdings.get(revision)?)),
+        .filter(|((channel, _), _)| channel.main == own)
+        .filter_map(|((channel, patch), says)| match says {
+            Membership::In(revision) => Some((channel, patch, holdings.get(revision)?)),
             _ => None,
         })
-        .filter(|(patch, held)| held.revision().is_some_and(|body| body.patch == **patch))
-        .map(|(_, held)| held)
+        .filter(|(channel, patch, held)| {
+            held.space() == channel.space && held.revision().is_some_and(|body| body.patch == **patch)
+        })
+        .map(|(_, _, held)| held)
         .collect();
-    let effective = effective_of(&members, &Ops::new());
+    let effective = effective_of(&members, &Bearers::default());
     let effect = |held: &Held| {
-        let missing: Vec<OpId> = held.needs().into_iter().filter(|need| !effective.contains_key(need)).collect();
+        let needs = held.needs().into_iter();
+        let missing: Vec<OpId> = needs.filter(|need| !effective.meets(need, held.space())).collect();
         match (held.is_known(), missing.is_empty()) {
             (false, _) => Effect::NeedsNewer,
             (true, true) => Effect::Effective,
@@ -289,16 +330,19 @@ fn effects(own: InstanceId, holdings: &Holdings, membership: &BTreeMap<(Instance
 }
 
 /// The ops of those of these revisions that take effect together, above what is in effect already: with that.
-fn effective_of(revisions: &[&Held], base: &Ops) -> Ops {
+fn effective_of(revisions: &[&Held], base: &Bearers) -> Bearers {
     let mut effective = base.clone();
     loop {
-        let before = effective.len();
+        let before: usize = effective.0.values().map(|(_, spaces)| spaces.len()).sum();
         for held in revisions.iter().filter(|held| held.is_known()) {
-            if held.needs().iter().all(|need| effective.contains_key(need)) {
-                effective.extend(held.ops.iter().cloned());
+            if held.needs().iter().all(|need| effective.meets(need, held.space())) {
+                for (id, op) in held.ops.iter() {
+                    let borne = effective.0.entry(*id).or_insert_with(|| (Arc::clone(op), BTreeSet::new()));
+                    borne.1.insert(held.space());
+                }
             }
         }
-        if effective.len() == before {
+        if effective.0.values().map(|(_, spaces)| spaces.len()).sum::<usize>() == before {
             return effective;
         }
     }

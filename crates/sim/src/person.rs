@@ -17,6 +17,8 @@ use crate::model::{self, Holdings};
 
 /// Where things are born and moved to.
 pub const PLACES: [&str; 5] = ["A.f", "A.g", "A.h", "B.f", "B.g"];
+/// The spaces that people write in.
+pub const SPACES: [Space; 3] = [Space::PUBLIC, Space::from_bytes([1; 16]), Space::from_bytes([2; 16])];
 /// How many definitions there are to write.
 pub const CONTENTS: u8 = 5;
 
@@ -33,6 +35,12 @@ pub enum Watch {
 #[must_use]
 pub fn place(number: u8) -> Location {
     PLACES[usize::from(number) % PLACES.len()].parse().unwrap()
+}
+
+/// The space of a number.
+#[must_use]
+pub fn space(number: u8) -> Space {
+    SPACES[usize::from(number) % SPACES.len()]
 }
 
 /// The definitions that people write: two of them use what is born at some of the places.
@@ -138,6 +146,10 @@ pub struct Person {
     pub opened: Memory,
     /// The sessions.
     pub sessions: [Session; 2],
+    /// Who is to read what the person writes.
+    pub space: Space,
+    /// Whether the person's program writes it there even if those readers lack what it needs.
+    pub careless: bool,
     watch: Watch,
 }
 
@@ -157,6 +169,8 @@ impl Person {
             memory,
             holdings: Holdings::default(),
             sessions,
+            space: Space::PUBLIC,
+            careless: false,
             watch,
         }
     }
@@ -169,26 +183,27 @@ impl Person {
 
     /// Seals an envelope, facts of the main with the instance's present key; whoever opens it checks it.
     #[must_use]
-    pub fn seal(&self, at: Timestamp, body: Body) -> Arc<Envelope> {
+    pub fn seal(&self, space: Space, at: Timestamp, body: Body) -> Arc<Envelope> {
         let present = if body.channel().is_some() { self.keys.len() - 1 } else { 0 };
-        self.seal_with(present, at, body)
+        self.seal_with(present, space, at, body)
     }
 
     /// Seals a fact of the main with one of the instance's keys, former ones too.
     #[must_use]
-    pub fn seal_with(&self, key: usize, at: Timestamp, body: Body) -> Arc<Envelope> {
-        opened(&Envelope::seal_succeeded(Space::PUBLIC, &self.keys[key], at, self.successions[key].clone(), body))
+    pub fn seal_with(&self, key: usize, space: Space, at: Timestamp, body: Body) -> Arc<Envelope> {
+        opened(&Envelope::seal_succeeded(space, &self.keys[key], at, self.successions[key].clone(), body))
     }
 
     /// Seals something as an envelope was sealed that this person or a thief of their keys wrote.
     #[must_use]
     pub fn seal_like(&self, like: &Envelope, at: Timestamp, body: Body) -> Arc<Envelope> {
-        let Some(succession) = like.succession() else { return self.seal_with(0, at, body) };
+        let space = like.header().space;
+        let Some(succession) = like.succession() else { return self.seal_with(0, space, at, body) };
         let thieves = (0..self.keys.len()).filter_map(|key| self.usurper(key));
         let known =
             self.successions.iter().cloned().zip(self.keys.iter().map(|key| Keypair::from_secret(&key.secret())));
         let (_, signer) = known.chain(thieves).find(|(known, _)| known == succession).unwrap();
-        opened(&Envelope::seal_succeeded(Space::PUBLIC, &signer, at, succession.clone(), body))
+        opened(&Envelope::seal_succeeded(space, &signer, at, succession.clone(), body))
     }
 
     /// How many keys the instance had.
@@ -197,11 +212,12 @@ impl Person {
         self.keys.len()
     }
 
-    /// Whether a thief's key writes in the main now, and not the instance's own.
+    /// Whether a thief's key writes in the main now, for the readers of some space, and not the instance's own.
     #[must_use]
     pub fn has_given_way(&self) -> bool {
         let keys = self.successions.last().unwrap();
-        dm_collab::fold::has_given_way(&self.memory, &self.main(), keys).unwrap()
+        let channels = self.memory.own_channels().unwrap();
+        channels.iter().any(|channel| dm_collab::fold::has_given_way(&self.memory, channel, keys).unwrap())
     }
 
     /// Gives the instance another key; false if it has had as many as there may be.

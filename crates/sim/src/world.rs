@@ -4,17 +4,17 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use dm_collab::exchange::{self, Candidates};
-use dm_collab::patch::{apply_fact, apply_group, unapply_fact};
-use dm_collab::{Batch, Conflict, ConflictKind, Overlay, Presence, ProjectionRead as _, Subject, View};
+use dm_collab::patch::{apply_facts, apply_group, unapply_facts};
+use dm_collab::{Batch, Channel, Conflict, ConflictKind, Overlay, Presence, ProjectionRead as _, Subject, View};
 use dm_model::{
-    Action, Apply, Body, Envelope, EnvelopeId, Location, Op, PatchId, Register, Revision, RevisionId, Space, TakeOver,
-    Timestamp, Unapply, Value, Verdict, VerdictKind, Withdraw, entity_id,
+    Action, Apply, Body, Envelope, EnvelopeId, Location, Op, OpId, PatchId, Register, Revision, RevisionId, Space,
+    TakeOver, Timestamp, Unapply, Value, Verdict, VerdictKind, Withdraw, entity_id,
 };
 
 use crate::agreement::{Disagreement, anyone};
 use crate::history::{Base, Edit, Share, Step, Then};
 use crate::memory::Memory;
-use crate::person::{Person, Wanted, Watch, content, content_head, opened, place};
+use crate::person::{Person, SPACES, Wanted, Watch, content, content_head, opened, place, space};
 
 /// Exchanges and pulls until nothing moves take fewer rounds than this: every round applies a patch, somewhere.
 const ROUNDS_MAX: usize = 200;
@@ -83,6 +83,11 @@ impl World {
     pub fn step(&mut self, step: &Step) -> Result<(), Disagreement> {
         match step {
             Step::Write { who, edits, base, then } => self.write(self.who(*who), edits, *base, *then),
+            Step::Turn { who, space: number, careless } => {
+                let who = self.who(*who);
+                (self.people[who].space, self.people[who].careless) = (space(*number), *careless);
+                Ok(())
+            }
             Step::Open { who } => {
                 let who = self.who(*who);
                 self.people[who].opened = self.people[who].memory.clone();
@@ -134,9 +139,9 @@ impl World {
     ///
     /// # Errors
     /// If product and model disagree about it.
-    pub fn seal(&mut self, who: usize, body: Body) -> Result<EnvelopeId, Disagreement> {
+    pub fn seal(&mut self, who: usize, space: Space, body: Body) -> Result<EnvelopeId, Disagreement> {
         let now = self.now(who);
-        let envelope = self.people[who].seal(now, body);
+        let envelope = self.people[who].seal(space, now, body);
         self.take(who, envelope)
     }
 
@@ -153,6 +158,50 @@ impl World {
         Ok(id)
     }
 
+    /// Whether the readers of a space have what these ops need.
+    fn fits(&self, who: usize, space: Space, ops: &[Op]) -> bool {
+        let memory = &self.people[who].memory;
+        let own: Vec<OpId> = ops.iter().map(Op::id).collect();
+        ops.iter().flat_map(Op::needs).filter(|need| !own.contains(need)).all(|need| {
+            let carriers = memory.carriers(&need).unwrap();
+            let is_read = |carrier: &RevisionId| space.reads(memory.envelopes[carrier].header().space);
+            carriers.is_empty() || carriers.iter().any(is_read)
+        })
+    }
+
+    /// The space in which a person writes these ops: the one they mean, unless its readers lack something, and then another. Where
+    /// none fits, what the ops stand on is published first.
+    fn space_for(&mut self, who: usize, ops: &[Op]) -> Result<Space, Disagreement> {
+        let person = &self.people[who];
+        if person.careless || self.fits(who, person.space, ops) {
+            return Ok(person.space);
+        }
+        if let Some(space) = SPACES.into_iter().find(|space| self.fits(who, *space, ops)) {
+            return Ok(space);
+        }
+        self.publish(who, ops)?;
+        Ok(Space::PUBLIC)
+    }
+
+    /// A person writes what these ops stand on, as far as not everyone reads it, into the public space, and applies it.
+    fn publish(&mut self, who: usize, ops: &[Op]) -> Result<(), Disagreement> {
+        let memory = &self.people[who].memory;
+        let mut copied: Vec<Op> = Vec::new();
+        let mut left: Vec<OpId> = ops.iter().flat_map(Op::needs).collect();
+        while let Some(need) = left.pop() {
+            let carriers = memory.carriers(&need).unwrap();
+            let is_public = |carrier: &RevisionId| memory.envelopes[carrier].header().space.is_public();
+            let Some(op) = memory.op(&need).unwrap().filter(|_| !carriers.iter().any(is_public)) else { continue };
+            if !copied.contains(&op) {
+                left.extend(op.needs());
+                copied.push((*op).clone());
+            }
+        }
+        let patch = self.new_patch();
+        let revision = self.freeze_in(who, Space::PUBLIC, patch, Vec::new(), copied)?;
+        self.put_in_group(who, patch, revision)
+    }
+
     /// A person freezes ops as a revision of a patch.
     ///
     /// # Errors
@@ -164,10 +213,22 @@ impl World {
         replaces: Vec<RevisionId>,
         ops: Vec<Op>,
     ) -> Result<RevisionId, Disagreement> {
+        let space = self.space_for(who, &ops)?;
+        self.freeze_in(who, space, patch, replaces, ops)
+    }
+
+    fn freeze_in(
+        &mut self,
+        who: usize,
+        space: Space,
+        patch: PatchId,
+        replaces: Vec<RevisionId>,
+        ops: Vec<Op>,
+    ) -> Result<RevisionId, Disagreement> {
         let created_at = self.now(who);
         let (author, intent) = (format!("person {who}"), "as the step says".to_owned());
         let revision = Revision { patch, replaces, author, intent, created_at, depends: Vec::new(), ops };
-        let id = self.seal(who, Body::Revision(revision))?;
+        let id = self.seal(who, space, Body::Revision(revision))?;
         match self.patches.iter_mut().find(|written| written.patch == patch) {
             Some(written) if written.revisions.contains(&id) => {}
             Some(written) => written.revisions.push(id),
@@ -176,7 +237,7 @@ impl World {
         Ok(id)
     }
 
-    /// A person applies revisions as they are, in one fact; none if there are none.
+    /// A person applies revisions as they are, in one fact per space; none if there are none. Answers the last fact.
     ///
     /// # Errors
     /// If product and model disagree about it.
@@ -185,12 +246,14 @@ impl World {
         who: usize,
         members: &[(PatchId, RevisionId)],
     ) -> Result<Option<EnvelopeId>, Disagreement> {
-        if members.is_empty() {
-            return Ok(None);
+        if !members.is_empty() {
+            self.hold_main(who)?;
         }
-        self.hold_main(who)?;
-        let fact = apply_fact(&self.people[who].memory, members, String::new()).unwrap();
-        self.seal(who, Body::Apply(fact)).map(Some)
+        let mut last = None;
+        for (space, fact) in apply_facts(&self.people[who].memory, members, "").unwrap() {
+            last = Some(self.seal(who, space, Body::Apply(fact))?);
+        }
+        Ok(last)
     }
 
     /// A person applies a revision with all that it needs and uses.
@@ -290,9 +353,23 @@ impl World {
 
     fn unapply(&mut self, who: usize, patch: u8) -> Result<(), Disagreement> {
         let Some(patch) = pick(&self.patches, patch).map(|written| written.patch) else { return Ok(()) };
+        self.take_out(who, patch)
+    }
+
+    /// A person takes a patch out, of whichever spaces have a revision of it.
+    fn take_out(&mut self, who: usize, patch: PatchId) -> Result<(), Disagreement> {
         self.hold_main(who)?;
-        let fact = unapply_fact(&self.people[who].memory, &[patch]).unwrap();
-        self.seal(who, Body::Unapply(fact)).map(drop)
+        let memory = &self.people[who].memory;
+        let revisions = memory.revisions(&patch).unwrap();
+        let mut out: Vec<(Space, PatchId)> =
+            revisions.iter().map(|revision| (memory.envelopes[revision].header().space, patch)).collect();
+        if out.is_empty() {
+            out.push((self.people[who].space, patch));
+        }
+        for (space, fact) in unapply_facts(memory, &out).unwrap() {
+            self.seal(who, space, Body::Unapply(fact))?;
+        }
+        Ok(())
     }
 
     /// Takes the main back if a thief's key writes there, so that what comes next counts.
@@ -302,15 +379,19 @@ impl World {
 
     fn fork(&mut self, who: usize, onto: u8, patch: u8, then: Then) -> Result<(), Disagreement> {
         let Some(body) = self.forking(who, onto, patch, then) else { return Ok(()) };
-        self.seal(who, body).map(drop)
+        self.seal(who, self.people[who].space, body).map(drop)
     }
 
     /// A fact of a person's main onto one of the earlier ones.
     fn forking(&self, who: usize, onto: u8, patch: u8, then: Then) -> Option<Body> {
         let channel = self.people[who].main();
-        let facts = self.people[who].memory.facts(&channel).unwrap();
+        // Of any space: a careless copy writes a fact of one onto one of another, and about patches of yet another.
+        let mut facts: Vec<EnvelopeId> = Vec::new();
+        for space in SPACES {
+            let of = self.people[who].memory.facts(&Channel { main: channel, space }).unwrap();
+            facts.extend(of.iter().map(|fact| fact.id()));
+        }
         // By the order of writing: ids know nothing of it.
-        let facts: Vec<EnvelopeId> = facts.iter().map(|fact| fact.id()).collect();
         let written = self.log.envelopes.iter().map(|envelope| envelope.id()).filter(|id| facts.contains(id));
         let onto = pick(&written.collect::<Vec<_>>(), onto).copied().into_iter().collect();
         let (patch, revision) = self.revision(who, patch, 0)?;
@@ -326,9 +407,17 @@ impl World {
         if !self.people[who].rotate() {
             return Ok(());
         }
-        let channel = self.people[who].main();
-        let onto = self.people[who].memory.leaves(&channel).unwrap();
-        self.seal(who, Body::TakeOver(TakeOver { channel, onto })).map(drop)
+        // In every space in which the main says something.
+        let mut channels = self.people[who].memory.own_channels().unwrap();
+        if channels.is_empty() {
+            channels.push(Channel::public(self.people[who].main()));
+        }
+        for channel in channels {
+            let onto = self.people[who].memory.leaves(&channel).unwrap();
+            let takes = TakeOver { channel: channel.main, onto };
+            self.seal(who, channel.space, Body::TakeOver(takes))?;
+        }
+        Ok(())
     }
 
     fn stolen(
@@ -342,12 +431,12 @@ impl World {
     ) -> Result<(), Disagreement> {
         let key = usize::from(key) % self.people[who].keys();
         let Some(body) = self.forking(who, onto, patch, then) else { return Ok(()) };
-        let now = self.now(who);
+        let (now, space) = (self.now(who), self.people[who].space);
         let envelope = if usurps {
             let Some((succession, keys)) = self.people[who].usurper(key) else { return Ok(()) };
-            opened(&Envelope::seal_succeeded(Space::PUBLIC, &keys, now, succession, body))
+            opened(&Envelope::seal_succeeded(space, &keys, now, succession, body))
         } else {
-            self.people[who].seal_with(key, now, body)
+            self.people[who].seal_with(key, space, now, body)
         };
         self.take(who, envelope).map(drop)
     }
@@ -368,12 +457,20 @@ impl World {
         });
         let supersedes = earlier.map(|fact| fact.id()).filter(|_| over).collect();
         let (author, words) = (format!("person {who}"), String::new());
-        self.seal(who, Body::Verdict(Verdict { revision, author, kind, words, supersedes })).map(drop)
+        let space = self.space_of(who, &revision);
+        self.seal(who, space, Body::Verdict(Verdict { revision, author, kind, words, supersedes })).map(drop)
     }
 
     fn withdraw(&mut self, who: usize, patch: u8) -> Result<(), Disagreement> {
         let Some((patch, revision)) = self.revision(who, patch, 0) else { return Ok(()) };
-        self.seal(who, Body::Withdraw(Withdraw { patch, revision })).map(drop)
+        let space = self.space_of(who, &revision);
+        self.seal(who, space, Body::Withdraw(Withdraw { patch, revision })).map(drop)
+    }
+
+    /// The space of what a person says about a revision: its own, or any other if the person is careless.
+    fn space_of(&self, who: usize, revision: &RevisionId) -> Space {
+        let person = &self.people[who];
+        if person.careless { person.space } else { person.memory.envelopes[revision].header().space }
     }
 
     fn newer(&mut self, who: usize, at: u8, edits: &[Edit], then: Then) -> Result<(), Disagreement> {
@@ -420,18 +517,20 @@ impl World {
                 Body::Revision(body) => self.put_in_group(who, body.patch, *revision),
                 _ => Ok(()),
             },
-            Subject::Patch { patch, values } => match pick(values, way).copied().flatten() {
+            Subject::Patch { patch, space, values } => match pick(values, way).copied().flatten() {
                 Some(revision) => self.put_in(who, &[(*patch, revision)]).map(drop),
                 None => {
                     self.hold_main(who)?;
-                    let fact = unapply_fact(&self.people[who].memory, &[*patch]).unwrap();
-                    self.seal(who, Body::Unapply(fact)).map(drop)
+                    for (space, fact) in unapply_facts(&self.people[who].memory, &[(*space, *patch)]).unwrap() {
+                        self.seal(who, space, Body::Unapply(fact))?;
+                    }
+                    Ok(())
                 }
             },
         }
     }
 
-    /// A person applies what a pull applies, in one fact; none if that is nothing.
+    /// A person applies what a pull applies; none if that is nothing.
     ///
     /// # Errors
     /// If product and model disagree about it.

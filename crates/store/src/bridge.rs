@@ -50,13 +50,13 @@ impl ReadTx<'_> {
         rows.into_iter().map(|local| self.log_global(local)).collect()
     }
 
-    /// The counting facts of the own main, each after the one that it stands on.
+    /// The counting facts of the own main's public part, each after the one that it stands on.
     ///
     /// # Errors
     /// The disk; a damaged row.
     pub fn own_facts(&self) -> Result<Vec<EnvelopeId>, StoreError> {
         let sql = "SELECT f.env FROM fact f JOIN channel c ON c.id = f.channel JOIN env v ON v.id = f.env
-            WHERE c.hash = (SELECT instance FROM meta) ORDER BY v.counted";
+            WHERE c.hash = (SELECT instance FROM meta) AND c.space = zeroblob(16) ORDER BY v.counted";
         let rows = self.rows(sql, [], |row| row.get::<_, i64>(0))?;
         rows.into_iter().map(|local| self.log_global(local)).collect()
     }

@@ -7,13 +7,14 @@
 use std::collections::BTreeMap;
 
 use dm_collab::draft::DraftEntity;
-use dm_model::{DecodeError, Decoder, Encoder, EntityId, EnvelopeId, PatchId, Session, SessionId, Timestamp};
+use dm_model::{DecodeError, Decoder, Encoder, EntityId, EnvelopeId, PatchId, Session, SessionId, Space, Timestamp};
 
 use crate::encoding::Packing;
 use crate::error::StoreError;
 use crate::journal::DraftHeader;
 use crate::remotes::{Remote, RemoteMode};
 use crate::settings::ImportBase;
+use crate::spaces::NamedSpace;
 use crate::tx::{ReadTx, WriteTx};
 
 /// How many commands are remembered: older ones cannot be undone, what they did stays.
@@ -135,6 +136,10 @@ pub enum Row {
     Base(String, String),
     /// All bases of a folder: too many to have images of, so they are forgotten.
     Bases(String),
+    /// What a space is called.
+    SpaceName(Space),
+    /// Whether a space is exchanged with a remote.
+    Share(String, Space),
 }
 
 impl Image {
@@ -181,6 +186,15 @@ impl Row {
                 to.byte(7);
                 to.text(root);
             }
+            Self::SpaceName(space) => {
+                to.byte(8);
+                to.raw(space.as_bytes());
+            }
+            Self::Share(remote, space) => {
+                to.byte(9);
+                to.text(remote);
+                to.raw(space.as_bytes());
+            }
         }
     }
 
@@ -195,6 +209,8 @@ impl Row {
             5 => Self::Remote(text(from)?),
             6 => Self::Base(text(from)?, text(from)?),
             7 => Self::Bases(text(from)?),
+            8 => Self::SpaceName(Space::from_bytes(from.array("space")?)),
+            9 => Self::Share(text(from)?, Space::from_bytes(from.array("space")?)),
             other => return Err(from.unknown("row", u64::from(other))),
         })
     }
@@ -303,6 +319,8 @@ impl ReadTx<'_> {
             Row::Remote(name) => self.remote(name)?.map(|remote| encode_remote(&remote)),
             Row::Base(root, location) => self.import_base(root, location)?.map(|base| encode_base(&base)),
             Row::Bases(_) => None,
+            Row::SpaceName(space) => self.named_space(*space)?.map(|named| encode_named(&named)),
+            Row::Share(remote, space) => self.share(remote, *space)?.map(|shared| vec![u8::from(shared)]),
         })
     }
 }
@@ -420,6 +438,13 @@ impl WriteTx<'_> {
                 self.put_import_bases(root, &[decode_base(bytes).map_err(|_| None)?])?;
             }
             (Row::Bases(root), _) => self.forget_import_root(root)?,
+            (Row::SpaceName(space), None) => self.forget_space(*space)?,
+            (Row::SpaceName(_), Some(bytes)) => self.put_named_space(&decode_named(bytes).map_err(|_| None)?)?,
+            (Row::Share(remote, space), None) => self.put_share(remote, *space, None)?,
+            (Row::Share(remote, space), Some([shared @ (0 | 1)])) => {
+                self.put_share(remote, *space, Some(*shared == 1))?;
+            }
+            (Row::Share(..), Some(_)) => return Err(None),
         }
         Ok(())
     }
@@ -463,6 +488,25 @@ fn decode_remote(bytes: &[u8]) -> Result<Remote, DecodeError> {
     };
     from.finish()?;
     Ok(remote)
+}
+
+fn encode_named(named: &NamedSpace) -> Vec<u8> {
+    let mut to = Encoder::new();
+    to.raw(named.space.as_bytes());
+    to.text(&named.name);
+    to.time(named.since);
+    to.finish()
+}
+
+fn decode_named(bytes: &[u8]) -> Result<NamedSpace, DecodeError> {
+    let mut from = Decoder::new(bytes);
+    let named = NamedSpace {
+        space: Space::from_bytes(from.array("space")?),
+        name: from.text(BYTES_MAX, "name")?.to_owned(),
+        since: from.time("since")?,
+    };
+    from.finish()?;
+    Ok(named)
 }
 
 fn encode_base(base: &ImportBase) -> Vec<u8> {

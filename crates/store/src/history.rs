@@ -184,11 +184,13 @@ impl ReadTx<'_> {
     /// The disk; a damaged row.
     pub fn effective_members(&self, patches: &[PatchId]) -> Result<BTreeMap<PatchId, RevisionId>, StoreError> {
         let mut members = BTreeMap::new();
-        let Some(own) = self.channel_local(&self.own_channel())? else { return Ok(members) };
+        let own = self.own_channel();
         let blocked = self.blocked()?;
-        let sql = "SELECT revisions FROM member WHERE channel = ?1 AND patch = ?2 AND state = 1";
+        let sql = "SELECT m.revisions FROM channel c JOIN member m ON m.channel = c.id AND m.patch = ?2
+                   WHERE c.hash = ?1 AND m.state = 1 ORDER BY c.space";
         for patch in patches {
-            let revision = self.row(sql, (own, patch.as_bytes()), |row| row.get(0).map(RevisionId::from_bytes))?;
+            let params = (own.as_bytes(), patch.as_bytes());
+            let revision = self.row(sql, params, |row| row.get(0).map(RevisionId::from_bytes))?;
             members.extend(revision.filter(|revision| !blocked.contains(revision)).map(|revision| (*patch, revision)));
         }
         Ok(members)
@@ -332,19 +334,25 @@ impl ReadTx<'_> {
         Ok(pending)
     }
 
-    /// Envelopes of a space in the order in which they came here, with their places in it: at most `limit` behind `place`.
+    /// Envelopes of these spaces in the order in which they came here, with their places in it: at most `limit` behind `place`.
     ///
     /// # Errors
     /// The disk; a damaged row.
     pub fn envelopes_after(
         &self,
         place: i64,
-        space: Space,
+        spaces: &[Space],
         limit: usize,
     ) -> Result<Vec<(i64, Arc<Envelope>)>, StoreError> {
-        let sql = "SELECT id FROM env WHERE id > ?1 AND space = ?2 ORDER BY id LIMIT ?3";
-        let limit = i64::try_from(limit).unwrap_or(i64::MAX);
-        let locals = self.rows(sql, (place, space.as_bytes(), limit), |row| row.get::<_, i64>(0))?;
+        let mut locals = Vec::new();
+        for space in spaces {
+            let sql = "SELECT id FROM env WHERE id > ?1 AND space = ?2 ORDER BY id LIMIT ?3";
+            let params = (place, space.as_bytes(), i64::try_from(limit).unwrap_or(i64::MAX));
+            locals.extend(self.rows(sql, params, |row| row.get::<_, i64>(0))?);
+        }
+        locals.sort_unstable();
+        locals.dedup();
+        locals.truncate(limit);
         locals.into_iter().map(|local| Ok((local, self.envelope_local(local)?))).collect()
     }
 

@@ -3,13 +3,15 @@
 use std::collections::BTreeMap;
 
 use dm_collab::draft::{Draft, DraftEntity};
-use dm_model::{DecodeError, Decoder, Encoder, EntityId, PatchId, Session, SessionId, SessionState, Timestamp};
+use dm_model::{DecodeError, Decoder, Encoder, EntityId, PatchId, Session, SessionId, SessionState, Space, Timestamp};
 
 use crate::command::Row;
 use crate::error::StoreError;
 use crate::tx::{ReadTx, WriteTx};
 
+/// The data of a draft of the public space, and of one of a group.
 const DRAFT_DATA_FORMAT: u8 = 1;
+const GROUP_DRAFT_DATA_FORMAT: u8 = 2;
 const ELEMENTS_MAX: usize = 1 << 16;
 const TEXT_BYTES_MAX: usize = 1 << 20;
 
@@ -34,6 +36,8 @@ pub struct DraftHeader {
     pub todos: Vec<(String, bool)>,
     /// Words to find it by.
     pub tags: Vec<String>,
+    /// Who reads it once it is ready.
+    pub space: Space,
 }
 
 impl DraftHeader {
@@ -62,6 +66,7 @@ impl DraftHeader {
             depends: Vec::new(),
             todos: Vec::new(),
             tags: Vec::new(),
+            space: Space::PUBLIC,
         };
         let data = from.bytes(TEXT_BYTES_MAX, "draft data")?;
         from.finish()?;
@@ -72,7 +77,12 @@ impl DraftHeader {
 
 fn encode_data(header: &DraftHeader) -> Vec<u8> {
     let mut to = Encoder::new();
-    to.byte(DRAFT_DATA_FORMAT);
+    if header.space.is_public() {
+        to.byte(DRAFT_DATA_FORMAT);
+    } else {
+        to.byte(GROUP_DRAFT_DATA_FORMAT);
+        to.raw(header.space.as_bytes());
+    }
     to.list(&header.depends, Encoder::patch_id);
     to.list(&header.todos, |to, (text, done)| {
         to.text(text);
@@ -84,9 +94,13 @@ fn encode_data(header: &DraftHeader) -> Vec<u8> {
 
 fn decode_data(bytes: &[u8], header: &mut DraftHeader) -> Result<(), DecodeError> {
     let mut from = Decoder::new(bytes);
-    let format = from.byte("draft format")?;
-    if format != DRAFT_DATA_FORMAT {
-        return Err(from.unknown("draft format", u64::from(format)));
+    header.space = match from.byte("draft format")? {
+        DRAFT_DATA_FORMAT => Space::PUBLIC,
+        GROUP_DRAFT_DATA_FORMAT => Space::from_bytes(from.array("space")?),
+        format => return Err(from.unknown("draft format", u64::from(format))),
+    };
+    if header.space.is_public() != (bytes.first() == Some(&DRAFT_DATA_FORMAT)) {
+        return Err(from.not_canonical("a group's draft of the public space"));
     }
     header.depends = from.list(ELEMENTS_MAX, "dependencies", Decoder::patch_id)?;
     header.todos = from.list(ELEMENTS_MAX, "todos", |from| {
@@ -119,6 +133,7 @@ fn header_row(row: &rusqlite::Row<'_>) -> rusqlite::Result<(DraftHeader, Vec<u8>
         depends: Vec::new(),
         todos: Vec::new(),
         tags: Vec::new(),
+        space: Space::PUBLIC,
     };
     Ok((header, row.get(6)?))
 }

@@ -7,8 +7,8 @@ use std::sync::Arc;
 
 use rustc_hash::FxHashMap;
 
-use dm_collab::{Effect, EntityState, Membership, ProjectionDelta, ProjectionRead as _};
-use dm_model::{Body, EntityId, Envelope, EnvelopeId, InstanceId, Op, OpId, PatchId, Revision};
+use dm_collab::{Channel, Effect, EntityState, Membership, ProjectionDelta, ProjectionRead as _};
+use dm_model::{Body, EntityId, Envelope, EnvelopeId, Op, OpId, PatchId, Revision};
 
 use crate::error::StoreError;
 use crate::ids::Fresh;
@@ -77,6 +77,7 @@ impl WriteTx<'_> {
     /// Which patch's lists an envelope stands in, and which channel's facts.
     fn write_patch_facts(&mut self, local: i64, envelope: &Envelope) -> Result<(), StoreError> {
         let mut patches = BTreeSet::new();
+        let space = envelope.header().space;
         match envelope.body() {
             Body::Revision(revision) => {
                 patches.insert(revision.patch);
@@ -86,9 +87,9 @@ impl WriteTx<'_> {
                 patches.extend(self.patch_of(&withdraw.revision)?);
             }
             Body::Verdict(verdict) => patches.extend(self.patch_of(&verdict.revision)?),
-            Body::Apply(apply) => self.write_fact(&apply.channel, local)?,
-            Body::Unapply(unapply) => self.write_fact(&unapply.channel, local)?,
-            Body::TakeOver(takes) => self.write_fact(&takes.channel, local)?,
+            Body::Apply(apply) => self.write_fact(&Channel { main: apply.channel, space }, local)?,
+            Body::Unapply(unapply) => self.write_fact(&Channel { main: unapply.channel, space }, local)?,
+            Body::TakeOver(takes) => self.write_fact(&Channel { main: takes.channel, space }, local)?,
             Body::KeyChange(change) => self.write_key_fact(&change.author, local)?,
             Body::Vouch(vouch) => self.write_key_fact(&vouch.author, local)?,
             Body::Unknown { .. } => {}
@@ -109,7 +110,7 @@ impl WriteTx<'_> {
         self.row(sql, [local], |row| row.get(0).map(PatchId::from_bytes))
     }
 
-    fn write_fact(&mut self, channel: &InstanceId, local: i64) -> Result<(), StoreError> {
+    fn write_fact(&mut self, channel: &Channel, local: i64) -> Result<(), StoreError> {
         let channel = self.channel_interned(channel)?;
         self.insert_integers("fact", &[[channel, local]])
     }
@@ -118,11 +119,12 @@ impl WriteTx<'_> {
         self.run("INSERT OR IGNORE INTO key_fact (author, env) VALUES (?1, ?2)", (author, local)).map(|_| ())
     }
 
-    fn channel_interned(&self, channel: &InstanceId) -> Result<i64, StoreError> {
+    fn channel_interned(&self, channel: &Channel) -> Result<i64, StoreError> {
         if let Some(local) = self.channel_local(channel)? {
             return Ok(local);
         }
-        self.run("INSERT INTO channel (hash, leaves) VALUES (?1, x'')", [channel.as_bytes()])?;
+        let sql = "INSERT INTO channel (hash, space, leaves) VALUES (?1, ?2, x'')";
+        self.run(sql, (channel.main.as_bytes(), channel.space.as_bytes()))?;
         Ok(self.store.connection.last_insert_rowid())
     }
 
@@ -245,13 +247,13 @@ impl WriteTx<'_> {
     /// Keeps the list of what other mains have in and the own one never touched.
     fn write_unseen(&self, delta: &ProjectionDelta) -> Result<(), StoreError> {
         let own = self.own_channel();
-        let own_local = self.channel_local(&own)?.unwrap_or(0);
-        let touched = delta.membership.keys().filter(|(channel, _)| *channel == own).map(|(_, patch)| patch);
-        for patch in touched {
-            self.run("DELETE FROM unseen WHERE patch = ?1", [patch.as_bytes()])?;
+        for (channel, patch) in delta.membership.keys().filter(|(channel, _)| channel.main == own) {
+            let sql = "DELETE FROM unseen WHERE patch = ?1 AND channel IN (SELECT id FROM channel WHERE space = ?2)";
+            self.run(sql, (patch.as_bytes(), channel.space.as_bytes()))?;
         }
-        for ((channel, patch), membership) in delta.membership.iter().filter(|((channel, _), _)| *channel != own) {
+        for ((channel, patch), membership) in delta.membership.iter().filter(|((channel, _), _)| channel.main != own) {
             let local = self.channel_interned(channel)?;
+            let own_local = self.channel_local(&Channel { main: own, space: channel.space })?.unwrap_or(0);
             let sql = "SELECT 1 FROM member WHERE channel = ?1 AND patch = ?2";
             let known = self.row(sql, (own_local, patch.as_bytes()), |_| Ok(()))?.is_some();
             let sql = if !known && matches!(membership, Membership::In(_)) {

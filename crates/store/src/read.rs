@@ -4,11 +4,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use dm_collab::{
-    DisputedPatch, Effect, EntityState, Fingerprint, Membership, Need, Presence, ProjectionRead, ReadError,
+    Channel, DisputedPatch, Effect, EntityState, Fingerprint, Membership, Need, Presence, ProjectionRead, ReadError,
+    UnseenPatch,
 };
 use dm_model::{
     DefHash, EntityId, Envelope, EnvelopeId, InstanceId, Kind, Location, Op, OpId, PatchId, RevisionId, Signature,
-    Visibility,
+    Space, Visibility,
 };
 
 use crate::error::StoreError;
@@ -177,8 +178,17 @@ impl ReadTx<'_> {
         Op::decode(bytes).map_err(|error| self.damaged(format!("op {id}: {error}")))
     }
 
-    pub(crate) fn channel_local(&self, channel: &InstanceId) -> Result<Option<i64>, StoreError> {
-        self.row("SELECT id FROM channel WHERE hash = ?1", [channel.as_bytes()], |row| row.get(0))
+    pub(crate) fn channel_local(&self, channel: &Channel) -> Result<Option<i64>, StoreError> {
+        let sql = "SELECT id FROM channel WHERE hash = ?1 AND space = ?2";
+        self.row(sql, (channel.main.as_bytes(), channel.space.as_bytes()), |row| row.get(0))
+    }
+
+    fn channels_of(&self, sql: &str, params: impl rusqlite::Params) -> Result<Vec<Channel>, StoreError> {
+        let mut channels = self.rows(sql, params, |row| {
+            Ok(Channel { main: InstanceId::from_bytes(row.get(0)?), space: Space::from_bytes(row.get(1)?) })
+        })?;
+        channels.sort_unstable();
+        Ok(channels)
     }
 
     fn membership_of(&self, patch: &PatchId, state: i64, revisions: &[u8]) -> Result<Membership, StoreError> {
@@ -312,7 +322,7 @@ impl ProjectionRead for ReadTx<'_> {
         Ok(self.effect_of(revision)?)
     }
 
-    fn membership(&self, channel: &InstanceId, patch: &PatchId) -> Result<Membership, ReadError> {
+    fn membership(&self, channel: &Channel, patch: &PatchId) -> Result<Membership, ReadError> {
         let Some(local) = self.channel_local(channel)? else { return Ok(Membership::Out { touched: false }) };
         let sql = "SELECT state, revisions FROM member WHERE channel = ?1 AND patch = ?2";
         let row = self.row(sql, (local, patch.as_bytes()), |row| Ok((row.get(0)?, row.get::<_, Vec<u8>>(1)?)))?;
@@ -322,25 +332,24 @@ impl ProjectionRead for ReadTx<'_> {
         }
     }
 
-    fn leaves(&self, channel: &InstanceId) -> Result<Vec<EnvelopeId>, ReadError> {
-        let sql = "SELECT leaves FROM channel WHERE hash = ?1";
-        let leaves = self.row(sql, [channel.as_bytes()], |row| row.get::<_, Vec<u8>>(0))?.unwrap_or_default();
+    fn leaves(&self, channel: &Channel) -> Result<Vec<EnvelopeId>, ReadError> {
+        let sql = "SELECT leaves FROM channel WHERE hash = ?1 AND space = ?2";
+        let params = (channel.main.as_bytes(), channel.space.as_bytes());
+        let leaves = self.row(sql, params, |row| row.get::<_, Vec<u8>>(0))?.unwrap_or_default();
         let leaves = split_ids(&leaves, EnvelopeId::from_bytes);
-        Ok(leaves.ok_or_else(|| self.damaged(format!("leaves of channel {channel}")))?)
+        Ok(leaves.ok_or_else(|| self.damaged(format!("leaves of channel {}", channel.main)))?)
     }
 
-    fn facts(&self, channel: &InstanceId) -> Result<Vec<Arc<Envelope>>, ReadError> {
+    fn facts(&self, channel: &Channel) -> Result<Vec<Arc<Envelope>>, ReadError> {
         let Some(local) = self.channel_local(channel)? else { return Ok(Vec::new()) };
         Ok(self.envelopes_of("SELECT env FROM fact WHERE channel = ?1", [local])?)
     }
 
-    fn channels(&self) -> Result<Vec<InstanceId>, ReadError> {
-        let mut channels = self.rows("SELECT hash FROM channel", [], |row| row.get(0).map(InstanceId::from_bytes))?;
-        channels.sort_unstable();
-        Ok(channels)
+    fn channels(&self) -> Result<Vec<Channel>, ReadError> {
+        Ok(self.channels_of("SELECT hash, space FROM channel", [])?)
     }
 
-    fn members(&self, channel: &InstanceId) -> Result<Vec<(PatchId, Membership)>, ReadError> {
+    fn members(&self, channel: &Channel) -> Result<Vec<(PatchId, Membership)>, ReadError> {
         let Some(local) = self.channel_local(channel)? else { return Ok(Vec::new()) };
         let sql = "SELECT patch, state, revisions FROM member WHERE channel = ?1 AND state <> 0 ORDER BY patch";
         let rows = self.rows(sql, [local], |row| {
@@ -427,27 +436,67 @@ impl ProjectionRead for ReadTx<'_> {
         Ok(self.envelope_ids_of("SELECT a FROM mark WHERE kind = ?1", [MARK_BLOCKED])?)
     }
 
+    fn any_private(&self) -> Result<bool, ReadError> {
+        let sql = "SELECT 1 FROM space WHERE space <> zeroblob(16) LIMIT 1";
+        Ok(self.row(sql, [], |_| Ok(()))?.is_some())
+    }
+
+    fn space(&self, envelope: &EnvelopeId) -> Result<Option<Space>, ReadError> {
+        let Some(local) = self.log_local(envelope)? else { return Ok(None) };
+        let known =
+            self.row("SELECT space FROM env WHERE id = ?1", [local], |row| row.get(0).map(Space::from_bytes))?;
+        match known {
+            Some(space) => Ok(Some(space)),
+            // In the log and not yet judged: only while a rebuild is under way.
+            None => Ok(Some(self.envelope_local(local)?.header().space)),
+        }
+    }
+
+    fn own_channels(&self) -> Result<Vec<Channel>, ReadError> {
+        let sql = "SELECT hash, space FROM channel WHERE hash = ?1";
+        Ok(self.channels_of(sql, [self.own_channel().as_bytes()])?)
+    }
+
+    fn own_membership(&self, patch: &PatchId) -> Result<Membership, ReadError> {
+        let sql = "SELECT m.state, m.revisions FROM channel c JOIN member m ON m.channel = c.id AND m.patch = ?2
+                   WHERE c.hash = ?1 ORDER BY c.space";
+        let rows = self.rows(sql, (self.own_channel().as_bytes(), patch.as_bytes()), |row| {
+            Ok((row.get::<_, i64>(0)?, row.get::<_, Vec<u8>>(1)?))
+        })?;
+        let first = |wanted| rows.iter().find(|(state, _)| *state == wanted);
+        match first(IN).or_else(|| first(DISPUTED)).or_else(|| rows.first()) {
+            None => Ok(Membership::Out { touched: false }),
+            Some((state, revisions)) => Ok(self.membership_of(patch, *state, revisions)?),
+        }
+    }
+
     fn disputed(&self) -> Result<Vec<DisputedPatch>, ReadError> {
-        let Some(own) = self.channel_local(&self.own_channel())? else { return Ok(Vec::new()) };
-        let sql = "SELECT patch, revisions FROM member WHERE channel = ?1 AND state = 2 ORDER BY patch";
-        let rows = self.rows(sql, [own], |row| Ok((PatchId::from_bytes(row.get(0)?), row.get::<_, Vec<u8>>(1)?)))?;
-        let values = |(patch, bytes): (PatchId, Vec<u8>)| {
+        let sql =
+            "SELECT c.space, m.patch, m.revisions FROM channel c JOIN member m ON m.channel = c.id AND m.state = 2
+                   WHERE c.hash = ?1 ORDER BY c.space, m.patch";
+        let rows = self.rows(sql, [self.own_channel().as_bytes()], |row| {
+            Ok((Space::from_bytes(row.get(0)?), PatchId::from_bytes(row.get(1)?), row.get::<_, Vec<u8>>(2)?))
+        })?;
+        let values = |(space, patch, bytes): (Space, PatchId, Vec<u8>)| {
             let values = decode_values(&bytes).map_err(|_| self.damaged(format!("membership of patch {patch}")))?;
-            Ok((patch, values))
+            Ok((space, patch, values))
         };
         rows.into_iter().map(values).collect()
     }
 
-    fn unseen(&self) -> Result<Vec<(PatchId, Vec<RevisionId>)>, ReadError> {
-        let sql =
-            "SELECT m.patch, m.revisions FROM unseen u JOIN member m ON m.channel = u.channel AND m.patch = u.patch";
-        let rows =
-            self.rows(sql, [], |row| Ok((PatchId::from_bytes(row.get(0)?), row.get(1).map(RevisionId::from_bytes)?)))?;
-        let mut unseen: BTreeMap<PatchId, BTreeSet<RevisionId>> = BTreeMap::new();
-        for (patch, revision) in rows {
-            unseen.entry(patch).or_default().insert(revision);
+    fn unseen(&self) -> Result<Vec<UnseenPatch>, ReadError> {
+        let sql = "SELECT c.space, m.patch, m.revisions FROM unseen u JOIN channel c ON c.id = u.channel
+                   JOIN member m ON m.channel = u.channel AND m.patch = u.patch";
+        let rows = self.rows(sql, [], |row| {
+            let patch = PatchId::from_bytes(row.get(1)?);
+            Ok((patch, Space::from_bytes(row.get(0)?), row.get(2).map(RevisionId::from_bytes)?))
+        })?;
+        let mut unseen: BTreeMap<(PatchId, Space), BTreeSet<RevisionId>> = BTreeMap::new();
+        for (patch, space, revision) in rows {
+            unseen.entry((patch, space)).or_default().insert(revision);
         }
-        Ok(unseen.into_iter().map(|(patch, revisions)| (patch, revisions.into_iter().collect())).collect())
+        let revisions = |of: BTreeSet<RevisionId>| of.into_iter().collect();
+        Ok(unseen.into_iter().map(|((patch, space), of)| (space, patch, revisions(of))).collect())
     }
 }
 
@@ -474,11 +523,11 @@ read_through! {
     fn entity_ops(&self, entity: &EntityId) -> Result<Vec<(OpId, Arc<Op>)>, ReadError>;
     fn op_effective(&self, op: &OpId) -> Result<bool, ReadError>;
     fn effect(&self, revision: &RevisionId) -> Result<Effect, ReadError>;
-    fn membership(&self, channel: &InstanceId, patch: &PatchId) -> Result<Membership, ReadError>;
-    fn leaves(&self, channel: &InstanceId) -> Result<Vec<EnvelopeId>, ReadError>;
-    fn facts(&self, channel: &InstanceId) -> Result<Vec<Arc<Envelope>>, ReadError>;
-    fn channels(&self) -> Result<Vec<InstanceId>, ReadError>;
-    fn members(&self, channel: &InstanceId) -> Result<Vec<(PatchId, Membership)>, ReadError>;
+    fn membership(&self, channel: &Channel, patch: &PatchId) -> Result<Membership, ReadError>;
+    fn leaves(&self, channel: &Channel) -> Result<Vec<EnvelopeId>, ReadError>;
+    fn facts(&self, channel: &Channel) -> Result<Vec<Arc<Envelope>>, ReadError>;
+    fn channels(&self) -> Result<Vec<Channel>, ReadError>;
+    fn members(&self, channel: &Channel) -> Result<Vec<(PatchId, Membership)>, ReadError>;
     fn revisions(&self, patch: &PatchId) -> Result<Vec<RevisionId>, ReadError>;
     fn patch_facts(&self, patch: &PatchId) -> Result<Vec<Arc<Envelope>>, ReadError>;
     fn key_facts(&self, author: &str) -> Result<Vec<Arc<Envelope>>, ReadError>;
@@ -493,6 +542,10 @@ read_through! {
     fn any_pending(&self) -> Result<bool, ReadError>;
     fn effective_entity_ops(&self, entity: &EntityId) -> Result<Vec<(OpId, Arc<Op>)>, ReadError>;
     fn blocked(&self) -> Result<Vec<RevisionId>, ReadError>;
+    fn any_private(&self) -> Result<bool, ReadError>;
+    fn space(&self, envelope: &EnvelopeId) -> Result<Option<Space>, ReadError>;
+    fn own_channels(&self) -> Result<Vec<Channel>, ReadError>;
+    fn own_membership(&self, patch: &PatchId) -> Result<Membership, ReadError>;
     fn disputed(&self) -> Result<Vec<DisputedPatch>, ReadError>;
-    fn unseen(&self) -> Result<Vec<(PatchId, Vec<RevisionId>)>, ReadError>;
+    fn unseen(&self) -> Result<Vec<UnseenPatch>, ReadError>;
 }

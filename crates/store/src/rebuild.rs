@@ -39,15 +39,15 @@ const ROWS: &[(&str, &str)] = &[
         "patch_env",
         "SELECT quote(x.patch) || ' ' || x.kind || ' ' || quote(l.hash) FROM patch_env x LEFT JOIN log l ON l.id = x.env",
     ),
-    ("channel", "SELECT quote(hash) || ' ' || quote(leaves) FROM channel"),
+    ("channel", "SELECT quote(hash) || ' ' || quote(space) || ' ' || quote(leaves) FROM channel"),
     (
         "fact",
-        "SELECT quote(c.hash) || ' ' || quote(l.hash) FROM fact x LEFT JOIN channel c ON c.id = x.channel LEFT JOIN log l ON l.id = x.env",
+        "SELECT quote(c.hash) || ' ' || quote(c.space) || ' ' || quote(l.hash) FROM fact x LEFT JOIN channel c ON c.id = x.channel LEFT JOIN log l ON l.id = x.env",
     ),
     ("key_fact", "SELECT quote(x.author) || ' ' || quote(l.hash) FROM key_fact x LEFT JOIN log l ON l.id = x.env"),
     (
         "member",
-        "SELECT quote(c.hash) || ' ' || quote(x.patch) || ' ' || x.state || ' ' || quote(x.revisions)
+        "SELECT quote(c.hash) || ' ' || quote(c.space) || ' ' || quote(x.patch) || ' ' || x.state || ' ' || quote(x.revisions)
          FROM member x LEFT JOIN channel c ON c.id = x.channel",
     ),
     (
@@ -72,7 +72,7 @@ const ROWS: &[(&str, &str)] = &[
     ("bucket", "SELECT quote(s.space) || ' ' || sum(x.count) FROM bucket x LEFT JOIN space_no s ON s.id = x.space GROUP BY x.space"),
     (
         "unseen",
-        "SELECT quote(x.patch) || ' ' || quote(c.hash) FROM unseen x LEFT JOIN channel c ON c.id = x.channel",
+        "SELECT quote(x.patch) || ' ' || quote(c.hash) || ' ' || quote(c.space) FROM unseen x LEFT JOIN channel c ON c.id = x.channel",
     ),
     (
         "mark",

@@ -304,6 +304,7 @@ impl WriteTx<'_> {
     /// The disk; no such remote.
     pub fn remove_remote(&mut self, name: &str) -> Result<(), StoreError> {
         let local = self.remote_local(name)?;
+        self.forget_shares(name)?;
         self.capture(Row::Remote(name.to_owned()))?;
         self.run("DELETE FROM unsent WHERE remote = ?1", [local])?;
         self.run("DELETE FROM peer WHERE remote = ?1", [local])?;
@@ -426,6 +427,7 @@ impl WriteTx<'_> {
     /// # Errors
     /// The disk.
     pub fn remove_token(&mut self, name: &str) -> Result<bool, StoreError> {
+        self.put_token_spaces(name, &[])?;
         Ok(self.run("DELETE FROM token WHERE name = ?1", [name])? > 0)
     }
 }

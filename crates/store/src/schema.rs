@@ -83,7 +83,15 @@ CREATE TABLE quarantine (
 ";
 
 /// Version 4: spaces and who reads them.
-const READERS: &str = "";
+const READERS: &str = "
+CREATE TABLE channel_4 (id INTEGER PRIMARY KEY, hash BLOB NOT NULL, space BLOB NOT NULL, leaves BLOB NOT NULL, UNIQUE (hash, space));
+INSERT INTO channel_4 SELECT id, hash, zeroblob(16), leaves FROM channel;
+DROP TABLE channel;
+ALTER TABLE channel_4 RENAME TO channel;
+CREATE TABLE space_name (space BLOB PRIMARY KEY, name TEXT NOT NULL UNIQUE, since INTEGER NOT NULL) WITHOUT ROWID;
+CREATE TABLE remote_space (remote TEXT NOT NULL, space BLOB NOT NULL, shared INTEGER NOT NULL, PRIMARY KEY (remote, space)) WITHOUT ROWID;
+CREATE TABLE token_space (token TEXT NOT NULL, space BLOB NOT NULL, PRIMARY KEY (token, space)) WITHOUT ROWID;
+";
 
 /// Version 4: keys of authors, and keys that took the place of others.
 const KEYS: &str = "

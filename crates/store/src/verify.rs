@@ -344,6 +344,14 @@ impl Verification<'_, '_> {
                 self.find(table, local, format!("its row of {target} is gone"), Remedy::RestoreCopy);
             }
         }
+        for (table, column, target) in [("remote_space", "remote", "remote"), ("token_space", "token", "token")] {
+            let sql = format!(
+                "SELECT x.{column} FROM {table} x WHERE NOT EXISTS (SELECT 1 FROM {target} t WHERE t.name = x.{column})"
+            );
+            for name in self.tx.rows(&sql, [], |row| row.get::<_, String>(0))? {
+                self.find(table, name, format!("its row of {target} is gone"), Remedy::RestoreCopy);
+            }
+        }
         Ok(())
     }
 

@@ -27,7 +27,9 @@ pub fn remote(context: &Context, command: RemoteCommand) -> Result<ExitCode, Fai
             context.answer(&remotes, |remotes, page| {
                 for remote in remotes {
                     let synced = remote.last_sync_at.map_or_else(|| "never synced".to_owned(), output::time);
-                    page.line(format!("{} {} {}", styled(BOLD, &remote.name), remote.url, styled(DIM, &synced)));
+                    let spaces = pages::spaces_of(remote);
+                    let about = styled(DIM, &format!("{synced}{spaces}"));
+                    page.line(format!("{} {} {about}", styled(BOLD, &remote.name), remote.url));
                 }
             })
         }

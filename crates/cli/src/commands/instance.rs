@@ -35,8 +35,8 @@ pub fn init(context: &Context, args: &InitArgs) -> Result<ExitCode, Failure> {
 
 /// `dm token …`.
 pub fn token(context: &Context, command: &TokenCommand) -> Result<ExitCode, Failure> {
-    let TokenCommand::Create { name, dry_run } = command;
-    let report = context.write_anywhere(*dry_run, |transaction| transaction.create_token(name))?;
+    let TokenCommand::Create { name, space, dry_run } = command;
+    let report = context.write_anywhere(*dry_run, |transaction| transaction.create_token(name, space))?;
     context.answer(&report, |report, page| {
         if report.dry_run {
             page.line(format!("would make a key for {}; nothing was made", report.name));
@@ -46,6 +46,7 @@ pub fn token(context: &Context, command: &TokenCommand) -> Result<ExitCode, Fail
                 "the key of {}: it is shown only now; from now on this store asks for one",
                 report.name
             ));
+            output::say(format!("it opens: {}", report.spaces.join(", ")));
             if report.replaces {
                 output::say("its earlier key stops working");
             }

@@ -1,7 +1,8 @@
 //! How the engine's words look on a terminal; shared by the verbs.
 
 use dm_engine::{
-    Change, ConflictSummary, DefinitionDiff, Entry, HeldPatch, NameWarning, PatchSummary, SignatureEntry, Written,
+    Change, ConflictSummary, DefinitionDiff, Entry, HeldPatch, NameWarning, PatchSummary, RemoteSummary,
+    SignatureEntry, Written,
 };
 
 use crate::output::{self, BAD, BOLD, DIM, GOOD, ID, Page, WARN, styled};
@@ -15,13 +16,29 @@ pub fn patch_line(patch: &PatchSummary) -> String {
         other => styled(WARN, other),
     };
     let focus = if patch.focused { " *" } else { "" };
-    format!("{} {status} {}{focus}", styled(ID, &patch.short), patch.intent)
+    format!("{} {status} {}{}{focus}", styled(ID, &patch.short), patch.intent, space_of(patch))
+}
+
+/// The space of a patch, where not everyone reads it.
+fn space_of(patch: &PatchSummary) -> String {
+    patch.space.as_deref().map(|space| styled(WARN, &format!(" [{space}]"))).unwrap_or_default()
+}
+
+/// What is exchanged with a remote, where that is not just the public space.
+#[must_use]
+pub fn spaces_of(remote: &RemoteSummary) -> String {
+    match remote.spaces.as_slice() {
+        [] => "; exchanges nothing".to_owned(),
+        [only] if only == "public" => String::new(),
+        spaces => format!("; exchanges {}", spaces.join(", ")),
+    }
 }
 
 /// A patch and whose it is.
 #[must_use]
 pub fn patch_of(patch: &PatchSummary) -> String {
-    format!("{} {} {}", styled(ID, &patch.short), patch.intent, styled(DIM, &format!("({})", patch.author)))
+    let about = styled(DIM, &format!("({})", patch.author));
+    format!("{} {}{} {about}", styled(ID, &patch.short), patch.intent, space_of(patch))
 }
 
 /// A patch with author and time.

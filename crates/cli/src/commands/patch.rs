@@ -14,8 +14,11 @@ use crate::output::{self, DIM, Page, WARN, styled};
 /// `dm patch …`.
 pub fn patch(context: &Context, command: PatchCommand) -> Result<ExitCode, Failure> {
     match command {
-        PatchCommand::New { intent, dry_run } => {
-            let patch = context.write(dry_run, |transaction| transaction.new_patch(&intent))?;
+        PatchCommand::New { intent, space, dry_run } => {
+            let patch = context.write(dry_run, |transaction| {
+                transaction.in_space(space.as_deref())?;
+                transaction.new_patch(&intent)
+            })?;
             one_patch(context, dry_run, &patch)
         }
         PatchCommand::List { all } => {

@@ -36,7 +36,8 @@ fn status_page(status: &Status, page: &mut Page) {
             0 => "nothing waits to be pushed".to_owned(),
             n => format!("{} to be pushed", output::count(n, "envelope")),
         };
-        page.line(format!("remote  {} {}; {synced}; {waiting}", remote.name, styled(DIM, &remote.url)));
+        let spaces = pages::spaces_of(remote);
+        page.line(format!("remote  {} {}; {synced}; {waiting}{spaces}", remote.name, styled(DIM, &remote.url)));
     }
     let definitions = output::count(status.definitions, "definition");
     page.line(format!("main    {definitions}, view {}", styled(DIM, &status.view_fingerprint)));

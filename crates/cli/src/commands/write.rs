@@ -23,6 +23,7 @@ pub fn with_intent<T>(
     loop {
         let engine = context.engine()?;
         let mut transaction = engine.begin(&context.session(), writing.dry_run)?;
+        transaction.in_space(writing.space.as_deref())?;
         match write(&mut transaction, intent.as_deref()) {
             Ok(report) => {
                 transaction.commit()?;

@@ -46,6 +46,8 @@ const READING: [Case; 25] = [
     case("key show", &["Ada"]),
     case("remote list", &[]),
     case("remote quarantine", &[]),
+    case("space list", &[]),
+    case("space show", &["public"]),
     case("config get", &["author"]),
     case("config list", &[]),
     case("verify", &[]),
@@ -54,7 +56,7 @@ const READING: [Case; 25] = [
 ];
 
 /// Verbs that write to the store, and can be seen to.
-pub const WRITING: [Case; 29] = [
+pub const WRITING: [Case; 36] = [
     case("import", &["src", "--intent", "Follow"]),
     case("session new", &["third"]),
     after("session switch", &["work"], &[&["session", "switch", "other"]]),
@@ -77,6 +79,13 @@ pub const WRITING: [Case; 29] = [
     case("key import", &["ada.key"]),
     case("remote add", &["away", "http://127.0.0.1:9"]),
     case("remote remove", &["home"]),
+    case("space new", &["team"]),
+    case("space join", &["team", "00112233445566778899aabbccddeeff"]),
+    after("space forget", &["team"], &[&["space", "new", "team"]]),
+    after("space share", &["team", "home"], &[&["space", "new", "team"]]),
+    case("space unshare", &["public", "home"]),
+    after("space move", &["team"], &[&["space", "new", "team"]]),
+    after("space publish", &["[PATCH]"], &[&["space", "new", "team"], &["space", "move", "team"], &["patch", "ready"]]),
     case("config set", &["author", "Zoe"]),
     case("patch import", &["away.patch"]),
     case("undo", &[]),

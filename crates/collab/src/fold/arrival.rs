@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
-use dm_model::{EnvelopeId, OpId};
+use dm_model::{Envelope, EnvelopeId, OpId, RevisionId, Space};
 use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::revisions::Revisions;
@@ -32,9 +32,13 @@ struct Arrival<'a, 'r> {
     judged: FxHashSet<EnvelopeId>,
     order: Vec<EnvelopeId>,
     counted: FxHashSet<EnvelopeId>,
+    /// The ops that newly counting revisions of the public space carry.
     carried: FxHashSet<OpId>,
+    /// Those that newly counting revisions of groups carry.
+    carried_in: FxHashSet<(OpId, Space)>,
     missing: BTreeMap<EnvelopeId, BTreeSet<Need>>,
-    waiters: FxHashMap<Need, Vec<EnvelopeId>>,
+    /// Who waits for what, in which space.
+    waiters: FxHashMap<Need, Vec<(EnvelopeId, Space)>>,
 }
 
 pub(super) fn count<'a>(
@@ -54,11 +58,12 @@ pub(super) fn count<'a>(
         order: Vec::new(),
         counted: FxHashSet::default(),
         carried: FxHashSet::default(),
+        carried_in: FxHashSet::default(),
         missing: BTreeMap::new(),
         waiters: FxHashMap::default(),
     };
     for head in &batch.content {
-        arrival.wake(Need::Content(head.hash))?;
+        arrival.wake(Need::Content(head.hash), Space::PUBLIC)?;
     }
     while let Some(work) = arrival.work.pop_front() {
         match work {
@@ -76,32 +81,33 @@ impl Arrival<'_, '_> {
         if !self.judged.insert(id) {
             return Ok(());
         }
-        if self.revisions.envelope(&id)?.is_none() {
-            return Ok(());
-        }
-        let missing = self.missing_of(&id)?;
+        let Some(envelope) = self.revisions.envelope(&id)? else { return Ok(()) };
+        let space = envelope.header().space;
+        let missing = self.missing_of(&id, &envelope)?;
         if missing.is_empty() {
             self.work.push_back(Work::Count(id));
             return Ok(());
         }
         for need in &missing {
-            self.waiters.entry(*need).or_default().push(id);
+            self.waiters.entry(*need).or_default().push((id, space));
         }
         self.missing.insert(id, missing);
         Ok(())
     }
 
-    fn missing_of(&mut self, id: &EnvelopeId) -> Result<BTreeSet<Need>, ReadError> {
+    fn missing_of(&mut self, id: &EnvelopeId, envelope: &Envelope) -> Result<BTreeSet<Need>, ReadError> {
+        let space = envelope.header().space;
         let mut missing = BTreeSet::new();
-        let Some(envelope) = self.revisions.envelope(id)? else { return Ok(missing) };
         for need in envelope.needs() {
-            if !self.counted.contains(&need) && self.read.presence(&need)? != Presence::Counted {
+            let counts = self.counted.contains(&need) || self.read.presence(&need)? == Presence::Counted;
+            if !counts || !self.revisions.is_read(space, &need)? {
                 missing.insert(Need::Envelope(need));
             }
         }
         let Some(revision) = self.revisions.revision(id)? else { return Ok(missing) };
         for op in &revision.needs {
-            if !self.carried.contains(op) && self.read.carriers(op)?.is_empty() {
+            let carried = self.carried.contains(op) || self.carried_in.contains(&(*op, space));
+            if !carried && !self.is_carried_in(space, &self.read.carriers(op)?)? {
                 missing.insert(Need::Op(*op));
             }
         }
@@ -114,27 +120,48 @@ impl Arrival<'_, '_> {
         Ok(missing)
     }
 
+    /// Whether readers of a space read one of these carriers.
+    fn is_carried_in(&self, space: Space, carriers: &[RevisionId]) -> Result<bool, ReadError> {
+        for carrier in carriers {
+            if self.revisions.is_read(space, carrier)? {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
     fn count(&mut self, id: EnvelopeId) -> Result<(), ReadError> {
         self.order.push(id);
         self.counted.insert(id);
-        self.wake(Need::Envelope(id))?;
+        let space = self.revisions.space(&id)?.unwrap_or(Space::PUBLIC);
+        self.wake(Need::Envelope(id), space)?;
         if let Some(revision) = self.revisions.revision(&id)? {
-            self.carried.extend(revision.ids.iter().copied());
+            if space.is_public() {
+                self.carried.extend(revision.ids.iter().copied());
+            } else {
+                self.carried_in.extend(revision.ids.iter().map(|op| (*op, space)));
+            }
             for op in &revision.ids {
-                self.wake(Need::Op(*op))?;
+                self.wake(Need::Op(*op), space)?;
             }
         }
         Ok(())
     }
 
-    /// Something is there now that others may wait for.
-    fn wake(&mut self, need: Need) -> Result<(), ReadError> {
-        for id in self.waiters.remove(&need).unwrap_or_default() {
-            let Some(missing) = self.missing.get_mut(&id) else { continue };
-            missing.remove(&need);
-            if missing.is_empty() {
-                self.missing.remove(&id);
-                self.work.push_back(Work::Count(id));
+    /// Something is there now, for the readers of a space, that others may wait for.
+    fn wake(&mut self, need: Need, space: Space) -> Result<(), ReadError> {
+        if let Some(waiters) = self.waiters.get_mut(&need) {
+            let woken: Vec<EnvelopeId> = waiters.extract_if(.., |(_, of)| of.reads(space)).map(|(id, _)| id).collect();
+            if waiters.is_empty() {
+                self.waiters.remove(&need);
+            }
+            for id in woken {
+                let Some(missing) = self.missing.get_mut(&id) else { continue };
+                missing.remove(&need);
+                if missing.is_empty() {
+                    self.missing.remove(&id);
+                    self.work.push_back(Work::Count(id));
+                }
             }
         }
         if self.earlier_wait {

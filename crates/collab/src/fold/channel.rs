@@ -6,19 +6,19 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use dm_model::{AuthorKey, Body, Envelope, EnvelopeId, InstanceId, PatchId, RevisionId};
+use dm_model::{AuthorKey, Body, Envelope, EnvelopeId, PatchId, RevisionId};
 use rustc_hash::FxHashMap;
 
 use super::effect::MemberChange;
 use super::revisions::Revisions;
 use crate::read::{ProjectionRead, ReadError};
-use crate::state::Membership;
+use crate::state::{Channel, Membership};
 
 /// What changed.
 #[derive(Default)]
 pub(super) struct Channels {
-    pub leaves: BTreeMap<InstanceId, Vec<EnvelopeId>>,
-    pub membership: BTreeMap<(InstanceId, PatchId), Membership>,
+    pub leaves: BTreeMap<Channel, Vec<EnvelopeId>>,
+    pub membership: BTreeMap<(Channel, PatchId), Membership>,
 }
 
 /// A fact of a channel.
@@ -51,6 +51,11 @@ impl Fact {
     }
 }
 
+/// A main has one chain of facts per space, so that who reads only some of them has these whole.
+fn channel_of(envelope: &Envelope) -> Option<Channel> {
+    Some(Channel { main: envelope.body().channel()?, space: envelope.header().space })
+}
+
 fn keys_of(envelope: &Envelope) -> Vec<AuthorKey> {
     envelope.succession().map_or_else(|| vec![envelope.header().author_key], |keys| keys.keys().collect())
 }
@@ -60,14 +65,15 @@ fn go_on(later: &[AuthorKey], former: &[AuthorKey]) -> bool {
     later.len() > former.len() && later.starts_with(former)
 }
 
-/// Whether what these keys of an instance write into its main now would count for nothing, since a later key writes there: if they
-/// are the keys of whoever asks, then somebody else had the last one. Another key to follow it takes the main back.
+/// Whether what these keys of an instance write into its main now, for the readers of the channel, would count for nothing, since
+/// a later key writes there: if they are the keys of whoever asks, then somebody else had the last one. Another key to follow it
+/// takes the main back.
 ///
 /// # Errors
 /// [`ReadError`].
 pub fn has_given_way(
     read: &dyn ProjectionRead,
-    channel: &InstanceId,
+    channel: &Channel,
     keys: &dm_model::Succession,
 ) -> Result<bool, ReadError> {
     let keys: Vec<AuthorKey> = keys.keys().collect();
@@ -87,10 +93,10 @@ pub(super) fn advance(
     revisions: &mut Revisions<'_>,
     counted: &[EnvelopeId],
 ) -> Result<Channels, ReadError> {
-    let mut facts: BTreeMap<InstanceId, Vec<Fact>> = BTreeMap::new();
+    let mut facts: BTreeMap<Channel, Vec<Fact>> = BTreeMap::new();
     for id in counted {
         let Some(envelope) = revisions.envelope(id)? else { continue };
-        if let Some(channel) = envelope.body().channel() {
+        if let Some(channel) = channel_of(&envelope) {
             facts.entry(channel).or_default().push(Fact { id: *id, envelope });
         }
     }
@@ -122,9 +128,9 @@ pub(super) fn own_changes(
     let own = read.own_channel();
     let mut changes = Vec::new();
     for ((channel, patch), now) in &channels.membership {
-        if *channel == own {
-            let before = revisions.member(patch, &read.membership(channel, patch)?)?;
-            let now = revisions.member(patch, now)?;
+        if channel.main == own {
+            let before = revisions.member(channel, patch, &read.membership(channel, patch)?)?;
+            let now = revisions.member(channel, patch, now)?;
             if before != now {
                 changes.push(MemberChange { leaves: before, enters: now });
             }
@@ -168,7 +174,7 @@ fn along_chain(
 }
 
 /// The outcome from all facts of the channel.
-fn over_graph(read: &dyn ProjectionRead, channel: &InstanceId, new: Vec<Fact>) -> Result<Outcome, ReadError> {
+fn over_graph(read: &dyn ProjectionRead, channel: &Channel, new: Vec<Fact>) -> Result<Outcome, ReadError> {
     let earlier = read.facts(channel)?.into_iter().map(|envelope| Fact { id: envelope.id(), envelope });
     let facts: Vec<Fact> = earlier.chain(new).collect();
     let graph = Graph::new(&facts);

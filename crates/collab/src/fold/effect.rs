@@ -2,11 +2,12 @@
 //!
 //! Taking out: all that stands on what leaves is taken out too, then what is still borne is put back, so that nothing is
 //! left bearing itself in a circle. Putting in: a revision enters once its needs are met, and wakes those it completes.
+//! What meets a need is borne in a space that the needing revision's readers read, so the spaces that bear an op are kept apart.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::rc::Rc;
 
-use dm_model::{EntityId, Op, OpId, RevisionId};
+use dm_model::{EntityId, Op, OpId, RevisionId, Space};
 use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::EffectChanges;
@@ -30,6 +31,8 @@ pub(crate) struct TouchedOp {
     pub before: Option<bool>,
     /// Whether it is.
     pub now: bool,
+    /// Where it is borne.
+    bearing: Bearing,
     carrier: Rc<RevisionOps>,
     place: usize,
 }
@@ -38,6 +41,35 @@ impl TouchedOp {
     /// What it does.
     pub(crate) fn body(&self) -> Option<&Op> {
         self.carrier.op(self.place)
+    }
+}
+
+/// The spaces of the effective revisions that carry an op.
+#[derive(Default)]
+struct Bearing {
+    public: bool,
+    groups: Vec<Space>,
+}
+
+impl Bearing {
+    /// True if it was not borne there.
+    fn add(&mut self, space: Space) -> bool {
+        if space.is_public() {
+            return !std::mem::replace(&mut self.public, true);
+        }
+        let is_new = !self.groups.contains(&space);
+        if is_new {
+            self.groups.push(space);
+        }
+        is_new
+    }
+
+    fn anywhere(&self) -> bool {
+        self.public || !self.groups.is_empty()
+    }
+
+    fn for_readers_of(&self, space: Space) -> bool {
+        self.public || self.groups.contains(&space)
     }
 }
 
@@ -136,36 +168,59 @@ impl<'a, 'r> Effects<'a, 'r> {
         for revision in &doomed {
             let Some(ops) = self.revisions.revision(revision)? else { continue };
             for (place, op) in ops.ids.iter().enumerate() {
-                let now = self.is_borne_without(op, &doomed)?;
-                self.touch(*op, Some(true), now, &ops, place);
+                if !self.index.contains_key(op) {
+                    let bearing = self.bearing_without(op, &doomed)?;
+                    self.touch(*op, Some(true), bearing, &ops, place);
+                }
             }
         }
         Ok(doomed)
     }
 
-    fn is_borne_without(&self, op: &OpId, doomed: &BTreeSet<RevisionId>) -> Result<bool, ReadError> {
+    /// The spaces in which an op was borne by others than the doomed. Where all is public, one is enough to know.
+    fn bearing_without(&self, op: &OpId, doomed: &BTreeSet<RevisionId>) -> Result<Bearing, ReadError> {
+        let mut bearing = Bearing::default();
         for carrier in self.read.carriers(op)? {
             if !doomed.contains(&carrier) && self.read.effect(&carrier)? == Effect::Effective {
-                return Ok(true);
+                bearing.add(self.revisions.space(&carrier)?.unwrap_or(Space::PUBLIC));
+                if !self.revisions.any_private() {
+                    break;
+                }
             }
         }
-        Ok(false)
+        Ok(bearing)
     }
 
-    /// Notes an op's effect; true if it was not known to be so.
-    fn touch(&mut self, id: OpId, before: Option<bool>, now: bool, carrier: &Rc<RevisionOps>, place: usize) -> bool {
-        if let Some(touched) = self.index.get(&id).and_then(|at| self.touched.get_mut(*at)) {
-            return std::mem::replace(&mut touched.now, now) != now;
-        }
+    /// Notes an op that changes for the first time.
+    fn touch(&mut self, id: OpId, before: Option<bool>, bearing: Bearing, carrier: &Rc<RevisionOps>, place: usize) {
         self.index.insert(id, self.touched.len());
-        self.touched.push(TouchedOp { id, before, now, carrier: Rc::clone(carrier), place });
-        true
+        let now = bearing.anywhere();
+        self.touched.push(TouchedOp { id, before, now, bearing, carrier: Rc::clone(carrier), place });
     }
 
-    fn is_effective(&self, op: &OpId) -> Result<bool, ReadError> {
+    /// Notes that an effective revision of a space carries an op; true if that was not known to be so.
+    fn bear(&mut self, id: OpId, carrier: &Rc<RevisionOps>, place: usize) -> Result<bool, ReadError> {
+        let space = carrier.space();
+        if let Some(touched) = self.index.get(&id).and_then(|at| self.touched.get_mut(*at)) {
+            touched.now = true;
+            return Ok(touched.bearing.add(space));
+        }
+        // Nothing of what bore it has left: what leaves was noted before.
+        let mut bearing = Bearing::default();
+        if self.revisions.any_private() {
+            bearing = self.bearing_without(&id, &BTreeSet::new())?;
+        }
+        let is_new = bearing.add(space);
+        self.touch(id, None, bearing, carrier, place);
+        Ok(is_new)
+    }
+
+    /// Whether an op is effective for the readers of a space.
+    fn is_effective(&self, op: &OpId, space: Space) -> Result<bool, ReadError> {
         match self.index.get(op).and_then(|at| self.touched.get(*at)) {
-            Some(touched) => Ok(touched.now),
-            None => self.read.op_effective(op),
+            Some(touched) => Ok(touched.bearing.for_readers_of(space)),
+            None if !self.revisions.any_private() => self.read.op_effective(op),
+            None => effective_for(self.read, op, space),
         }
     }
 
@@ -178,7 +233,7 @@ impl<'a, 'r> Effects<'a, 'r> {
         }
         let mut missing = Vec::new();
         for need in &ops.needs {
-            if !self.is_effective(need)? {
+            if !self.is_effective(need, ops.space())? {
                 missing.push(*need);
                 self.waiting.entry(*need).or_default().push(revision);
             }
@@ -189,7 +244,7 @@ impl<'a, 'r> Effects<'a, 'r> {
         }
         self.now.insert(revision, Effect::Effective);
         for (place, op) in ops.ids.iter().enumerate() {
-            if self.touch(*op, None, true, &ops, place) {
+            if self.bear(*op, &ops, place)? {
                 self.wake(op)?;
             }
         }
@@ -211,4 +266,18 @@ impl<'a, 'r> Effects<'a, 'r> {
         }
         Ok(())
     }
+}
+
+/// Whether an op is effective in the own main for the readers of a space: an effective revision that they read carries it.
+pub(crate) fn effective_for(read: &dyn ProjectionRead, op: &OpId, space: Space) -> Result<bool, ReadError> {
+    if !read.op_effective(op)? {
+        return Ok(false);
+    }
+    for carrier in read.carriers(op)? {
+        let is_read = read.space(&carrier)?.is_some_and(|other| space.reads(other));
+        if is_read && read.effect(&carrier)? == Effect::Effective {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }

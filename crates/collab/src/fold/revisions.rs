@@ -3,12 +3,12 @@
 use std::rc::Rc;
 use std::sync::Arc;
 
-use dm_model::{Body, Envelope, EnvelopeId, Op, OpId, PatchId, Revision, RevisionId};
+use dm_model::{Body, Envelope, EnvelopeId, Op, OpId, PatchId, Revision, RevisionId, Space};
 use rustc_hash::{FxHashMap, FxHashSet};
 
 use crate::delta::Batch;
 use crate::read::{ProjectionRead, ReadError};
-use crate::state::Membership;
+use crate::state::{Channel, Membership};
 
 /// A revision with what is computed from its ops.
 pub(crate) struct RevisionOps {
@@ -37,6 +37,11 @@ impl RevisionOps {
         Some(Self { envelope, ids, needs, known })
     }
 
+    /// Who reads it.
+    pub(crate) fn space(&self) -> Space {
+        self.envelope.header().space
+    }
+
     /// What the envelope says.
     pub(crate) fn revision(&self) -> Option<&Revision> {
         match self.envelope.body() {
@@ -60,13 +65,36 @@ impl RevisionOps {
 pub(crate) struct Revisions<'a> {
     read: &'a dyn ProjectionRead,
     batch: FxHashMap<EnvelopeId, Arc<Envelope>>,
+    /// Whether an envelope of a group is held or arrives. If not, every space is the public one and nothing is asked.
+    any_private: bool,
     known: FxHashMap<RevisionId, Option<Rc<RevisionOps>>>,
 }
 
 impl<'a> Revisions<'a> {
-    pub(crate) fn new(read: &'a dyn ProjectionRead, batch: &Batch) -> Self {
+    pub(crate) fn new(read: &'a dyn ProjectionRead, batch: &Batch) -> Result<Self, ReadError> {
+        let arrives = batch.envelopes.iter().any(|envelope| !envelope.header().space.is_public());
+        let any_private = arrives || read.any_private()?;
         let batch = batch.envelopes.iter().map(|envelope| (envelope.id(), Arc::clone(envelope))).collect();
-        Self { read, batch, known: FxHashMap::default() }
+        Ok(Self { read, batch, any_private, known: FxHashMap::default() })
+    }
+
+    /// Whether spaces have to be told apart.
+    pub(crate) fn any_private(&self) -> bool {
+        self.any_private
+    }
+
+    /// The space of an envelope that is held or arrives.
+    pub(crate) fn space(&self, id: &EnvelopeId) -> Result<Option<Space>, ReadError> {
+        match self.batch.get(id) {
+            Some(envelope) => Ok(Some(envelope.header().space)),
+            None if self.any_private => self.read.space(id),
+            None => Ok(Some(Space::PUBLIC)),
+        }
+    }
+
+    /// Whether readers of a space read this envelope, which is held or arrives.
+    pub(crate) fn is_read(&self, space: Space, id: &EnvelopeId) -> Result<bool, ReadError> {
+        Ok(!self.any_private || self.space(id)?.is_some_and(|other| space.reads(other)))
     }
 
     /// An envelope that is held or arrives.
@@ -87,10 +115,17 @@ impl<'a> Revisions<'a> {
         Ok(revision)
     }
 
-    /// The revision that a membership puts in. A fact may name what it likes: only a revision of the very patch is one.
-    pub(crate) fn member(&mut self, patch: &PatchId, membership: &Membership) -> Result<Option<RevisionId>, ReadError> {
+    /// The revision that a channel's membership puts in. A fact may name what it likes: only a revision of the very patch, of the
+    /// channel's space, is one.
+    pub(crate) fn member(
+        &mut self,
+        channel: &Channel,
+        patch: &PatchId,
+        membership: &Membership,
+    ) -> Result<Option<RevisionId>, ReadError> {
         let Membership::In(id) = membership else { return Ok(None) };
-        let found = self.revision(id)?;
-        Ok(found.and_then(|found| found.revision().map(|body| body.patch == *patch)).filter(|own| *own).map(|_| *id))
+        let Some(found) = self.revision(id)? else { return Ok(None) };
+        let own = found.space() == channel.space && found.revision().is_some_and(|body| body.patch == *patch);
+        Ok(own.then_some(*id))
     }
 }

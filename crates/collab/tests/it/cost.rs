@@ -3,7 +3,9 @@
 use std::cell::Cell;
 use std::sync::Arc;
 
-use dm_collab::{Batch, Effect, EntityState, Fingerprint, Membership, Need, Presence, ProjectionRead, ReadError, fold};
+use dm_collab::{
+    Batch, Channel, Effect, EntityState, Fingerprint, Membership, Need, Presence, ProjectionRead, ReadError, fold,
+};
 use dm_model::{
     Body, DefHash, EntityId, Envelope, EnvelopeId, InstanceId, Kind, Location, Op, OpId, PatchId, RevisionId,
 };
@@ -44,11 +46,11 @@ impl ProjectionRead for Counting<'_> {
         entity_ops(entity: &EntityId) -> Vec<(OpId, Arc<Op>)>;
         op_effective(op: &OpId) -> bool;
         effect(revision: &RevisionId) -> Effect;
-        membership(channel: &InstanceId, patch: &PatchId) -> Membership;
-        leaves(channel: &InstanceId) -> Vec<EnvelopeId>;
-        facts(channel: &InstanceId) -> Vec<Arc<Envelope>>;
-        channels() -> Vec<InstanceId>;
-        members(channel: &InstanceId) -> Vec<(PatchId, Membership)>;
+        membership(channel: &Channel, patch: &PatchId) -> Membership;
+        leaves(channel: &Channel) -> Vec<EnvelopeId>;
+        facts(channel: &Channel) -> Vec<Arc<Envelope>>;
+        channels() -> Vec<Channel>;
+        members(channel: &Channel) -> Vec<(PatchId, Membership)>;
         revisions(patch: &PatchId) -> Vec<RevisionId>;
         patch_facts(patch: &PatchId) -> Vec<Arc<Envelope>>;
         key_facts(author: &str) -> Vec<Arc<Envelope>>;
@@ -60,6 +62,7 @@ impl ProjectionRead for Counting<'_> {
         dependents(entity: &EntityId) -> Vec<EntityId>;
         definition_head(content: &DefHash) -> Option<(Kind, Vec<EntityId>)>;
         view_fingerprint() -> Fingerprint;
+        any_private() -> bool;
         blocked() -> Vec<RevisionId>;
     }
 }
@@ -112,7 +115,7 @@ fn creating_costs_a_read_per_entity_and_editing_three() {
     scene.applied(1, 3, &[&update("last", &[&edits[7]])]);
     let one = reads(&memory, &news(&scene, &memory));
     assert!(one < 20, "{one} reads for one edit");
-    let is_effective = |memory: &Memory, of| memory.membership(&main_of(1), &patch(of)).unwrap();
+    let is_effective = |memory: &Memory, of| memory.membership(&Channel::public(main_of(1)), &patch(of)).unwrap();
     memory.receive(&scene.log);
     assert!(matches!(is_effective(&memory, 3), Membership::In(_)));
     assert!(memory.envelopes.values().any(|envelope| matches!(envelope.body(), Body::Apply(_))));

@@ -2,9 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use dm_collab::patch::{apply_fact, apply_group, blocked_without};
+use dm_collab::patch::{apply_facts, apply_group, blocked_without};
 use dm_collab::{Candidates, ConflictKind, Held, ProjectionRead as _, Reason, Selection, View, exchange};
-use dm_model::{Action, Body, Envelope, Op, Register, RevisionId, VerdictKind};
+use dm_model::{Action, Body, Envelope, Op, Register, RevisionId, Space, VerdictKind};
 use proptest::prelude::*;
 
 use crate::scene::{Scene, create, delete, entity, ids, keys, location, main_of, patch, rename, text, update};
@@ -64,8 +64,9 @@ impl People {
     }
 
     fn apply(&mut self, person: u8, members: &[(dm_model::PatchId, RevisionId)]) {
-        let fact = apply_fact(self.of(person), members, String::new()).unwrap();
-        self.write(person, |scene| scene.fact(person, Body::Apply(fact)));
+        for (_, fact) in apply_facts(self.of(person), members, "").unwrap() {
+            self.write(person, |scene| scene.fact(person, Body::Apply(fact)));
+        }
     }
 
     /// Meetings and pulls until nobody applies anything.
@@ -133,7 +134,7 @@ fn a_conflict_is_listed_alike_and_its_resolution_ends_it_everywhere() {
         assert_eq!(View::main(people.of(person)).content(&birth.entity).unwrap(), Some(text("both")));
     }
     assert_eq!(people.of(1).fingerprint, people.of(2).fingerprint);
-    assert_eq!(blocked_without(people.of(1), &[patch(3)]).unwrap(), [patch(4)]);
+    assert_eq!(blocked_without(people.of(1), &[(Space::PUBLIC, patch(3))]).unwrap(), [patch(4)]);
 }
 
 #[test]

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use dm_collab::register::evaluate;
-use dm_collab::{Batch, Effect, Fingerprint, Membership, Need, ProjectionRead as _};
+use dm_collab::{Batch, Channel, Effect, Fingerprint, Membership, Need, ProjectionRead as _};
 use dm_model::{Body, EntityId, Op, OpId, Revision, RevisionId};
 use proptest::prelude::*;
 
@@ -95,7 +95,7 @@ fn a_forked_main_disputes_what_its_ends_say_differently_until_they_join() {
     let left = scene.apply_onto(1, vec![root], &[(2, other)]);
     let right = scene.unapply_onto(1, vec![root], &[1]);
     let mut memory = all_at_once(&scene);
-    let own = main_of(1);
+    let own = Channel::public(main_of(1));
     let membership = |memory: &Memory, of| memory.membership(&own, &patch(of)).unwrap();
     assert_eq!(membership(&memory, 1), Membership::Disputed(vec![None, Some(base)]));
     assert_eq!(membership(&memory, 2), Membership::Disputed(vec![None, Some(other)]));
@@ -273,7 +273,7 @@ fn body(memory: &Memory, id: &RevisionId) -> Revision {
 /// What the projection says against the plain reading of the rules.
 fn check_views(memory: &Memory) {
     let members: Vec<(RevisionId, Revision)> = memory
-        .members(&main_of(1))
+        .members(&Channel::public(main_of(1)))
         .unwrap()
         .into_iter()
         .filter_map(|(_, membership)| match membership {
@@ -339,7 +339,7 @@ proptest! {
         let on_old = before.op(&old).unwrap().unwrap();
         let edit = update("z", &[&on_old]);
         let revision = scene.revision(1, 99, &[&op, &edit]);
-        let leaves = before.leaves(&main_of(1)).unwrap();
+        let leaves = before.leaves(&Channel::public(main_of(1))).unwrap();
         let applied = scene.apply_onto(1, leaves, &[(99, revision)]);
         let mut memory = before.clone();
         memory.receive(&scene.log);
@@ -347,7 +347,7 @@ proptest! {
         scene.unapply_onto(1, vec![applied], &[99]);
         memory.receive(&scene.log);
         // A fork that the apply joined is settled by it; without one, everything is as before.
-        if before.leaves(&main_of(1)).unwrap().len() == 1 {
+        if before.leaves(&Channel::public(main_of(1))).unwrap().len() == 1 {
             prop_assert_eq!(memory.entities, before.entities);
             prop_assert_eq!(memory.fingerprint, before.fingerprint);
         }
@@ -360,7 +360,10 @@ fn a_foreign_main_is_followed_but_changes_nothing_here() {
     let birth = create("A.f", "0");
     let revision = scene.applied(2, 1, &[&birth]);
     let memory = all_at_once(&scene);
-    assert_eq!(memory.membership(&keys(2).public().instance(), &patch(1)).unwrap(), Membership::In(revision));
+    assert_eq!(
+        memory.membership(&Channel::public(keys(2).public().instance()), &patch(1)).unwrap(),
+        Membership::In(revision)
+    );
     assert_eq!(memory.effect(&revision).unwrap(), Effect::NotApplied);
     assert!(memory.entities.is_empty());
 }

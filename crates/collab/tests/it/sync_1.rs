@@ -238,7 +238,7 @@ fn whatever_moment_it_is_cut_at_the_next_exchange_ends_it() {
 /// Facts that the two who exchange made themselves.
 fn own_facts(peer: &Peer) -> usize {
     let own = [1, 2].map(crate::scene::main_of);
-    own.iter().map(|main| peer.memory.facts(main).unwrap().len()).sum()
+    own.iter().map(|main| peer.memory.facts(&dm_collab::Channel::public(*main)).unwrap().len()).sum()
 }
 
 /// Who writes what where, and whether it goes into a main.

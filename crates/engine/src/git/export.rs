@@ -1,6 +1,7 @@
 //! The own main's history written out as git commits: one for each patch that was applied, in that order.
 //!
-//! What main was after each fact is found out in a store of memory that the patches are applied to once more, one by one. The
+//! A repository is for everyone, so what is written is the public part of the history. What main was after each fact is found
+//! out in a store of memory that the patches are applied to once more, one by one. The
 //! commits are made of nothing but the history: the same history gives the same ids, in any repository.
 
 use std::collections::BTreeMap;
@@ -8,9 +9,10 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use dm_collab::view::View;
-use dm_collab::{ProjectionDelta, ProjectionRead as _};
+use dm_collab::{Channel, ProjectionDelta, ProjectionRead as _};
 use dm_model::{
-    Body, EntityId, Envelope, EnvelopeId, InstanceId, Keypair, PatchId, Revision, RevisionId, Space, Timestamp,
+    Apply, Body, EntityId, Envelope, EnvelopeId, InstanceId, Keypair, PatchId, Revision, RevisionId, Space, Timestamp,
+    Unapply,
 };
 use dm_store::{Arrival, HashedDefinition, NewStore, ReadTx, Store, WriteTx};
 
@@ -89,7 +91,7 @@ impl Engine {
     ) -> Result<GitExportReport, EngineError> {
         let name = format!("refs/heads/{}", request.branch);
         let tx = self.store().read()?;
-        if tx.leaves(&tx.own_channel())?.len() > 1 {
+        if tx.leaves(&Channel::public(tx.own_channel()))?.len() > 1 {
             return Err(GitError::Forked.into());
         }
         let facts = tx.own_facts()?;
@@ -448,8 +450,7 @@ impl Replaying<'_> {
         self.tx.append(&arrival)?;
         if !members.is_empty() {
             let members: Vec<_> = members.iter().map(|(patch, revision)| (*patch, *revision)).collect();
-            let fact = dm_collab::patch::apply_fact(&*self.tx, &members, String::new())?;
-            self.append(Body::Apply(fact))?;
+            self.apply(&members)?;
             let live: Vec<EntityId> = self.tx.live_names("")?.into_iter().map(|name| name.entity).collect();
             self.follow(live)?;
         }
@@ -457,14 +458,25 @@ impl Replaying<'_> {
     }
 
     fn step(&mut self, what: &What) -> Result<Changed, EngineError> {
-        let body = match what {
-            What::Apply(patch, revision) => {
-                Body::Apply(dm_collab::patch::apply_fact(&*self.tx, &[(*patch, *revision)], String::new())?)
+        let delta = match what {
+            What::Apply(patch, revision) => self.apply(&[(*patch, *revision)])?,
+            What::Unapply(patches) => {
+                let (channel, onto) = self.onto()?;
+                self.append(Body::Unapply(Unapply { channel, onto, patches: patches.clone() }))?
             }
-            What::Unapply(patches) => Body::Unapply(dm_collab::patch::unapply_fact(&*self.tx, patches)?),
         };
-        let delta = self.append(body)?;
         self.follow(delta.entities.keys().copied().collect())
+    }
+
+    /// The main in memory, and where its facts end.
+    fn onto(&self) -> Result<(InstanceId, Vec<EnvelopeId>), EngineError> {
+        let main = self.tx.own_channel();
+        Ok((main, self.tx.leaves(&Channel::public(main))?))
+    }
+
+    fn apply(&mut self, members: &[(PatchId, RevisionId)]) -> Result<ProjectionDelta, EngineError> {
+        let (channel, onto) = self.onto()?;
+        self.append(Body::Apply(Apply { channel, onto, patches: members.to_vec(), forced: String::new() }))
     }
 
     fn append(&mut self, body: Body) -> Result<ProjectionDelta, EngineError> {

@@ -9,10 +9,10 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use dm_collab::ProjectionRead as _;
 use dm_collab::draft::Stack;
 use dm_collab::view::View;
-use dm_model::{Body, EntityId, Kind, Location, Op, OpId, Revision, Space, Timestamp};
+use dm_collab::{Channel, ProjectionRead as _};
+use dm_model::{Apply, Body, EntityId, Kind, Location, Op, OpId, Revision, Timestamp};
 use dm_store::{Arrival, HashedDefinition, ImportBase};
 use dm_syntax::LineIndex;
 
@@ -320,7 +320,7 @@ impl History {
     fn moment(&self, transaction: &Transaction<'_>, commit: &Commit) -> Result<Timestamp, EngineError> {
         let tx = &transaction.tx;
         let said = commit.committed_at.as_ms();
-        let last = match tx.leaves(&tx.own_channel())?.first() {
+        let last = match tx.leaves(&Channel { main: tx.own_channel(), space: transaction.space_of_new()? })?.first() {
             Some(last) => tx.envelope(last)?.map(|envelope| envelope.header().authored_at.as_ms()),
             None => None,
         };
@@ -580,6 +580,8 @@ fn append(
         write_step(&mut stack, place, step).map_err(damaged)?;
     }
     let ops: Vec<Op> = stack.ready(place).map_err(damaged)?;
+    let space = transaction.space_of_new()?;
+    transaction.check_readable(&patch, space, &ops)?;
     let mut heads: BTreeMap<EntityId, Vec<OpId>> = BTreeMap::new();
     for op in ops.iter().filter(|op| op.content().is_some()) {
         heads.insert(op.entity, vec![op.id()]);
@@ -594,10 +596,11 @@ fn append(
         depends: Vec::new(),
         ops,
     };
-    let revision = Arc::new(transaction.seal_brought(at, revision)?);
-    let members = [(patch, revision.id())];
-    let fact = dm_collab::patch::apply_fact(&*transaction.tx, &members, String::new())?;
-    let fact = Arc::new(transaction.seal(Space::PUBLIC, at, Body::Apply(fact))?);
+    let revision = Arc::new(transaction.seal_brought(space, at, revision)?);
+    let channel = transaction.tx.own_channel();
+    let onto = transaction.tx.leaves(&Channel { main: channel, space })?;
+    let fact = Apply { channel, onto, patches: vec![(patch, revision.id())], forced: String::new() };
+    let fact = Arc::new(transaction.seal(space, at, Body::Apply(fact))?);
     let envelopes = vec![revision, fact];
     transaction.tx.append(&Arrival { envelopes: envelopes.clone(), definitions })?;
     // The author's name is the commit's, and others learn the key with the name.

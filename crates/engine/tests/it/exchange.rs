@@ -59,7 +59,8 @@ fn write(engine: &Engine, name: &str) -> String {
 }
 
 fn sets_are_equal(left: &Engine, right: &Engine) -> bool {
-    left.instance().unwrap().set_fingerprint == right.instance().unwrap().set_fingerprint
+    left.instance(&[dm_model::Space::PUBLIC]).unwrap().set_fingerprint
+        == right.instance(&[dm_model::Space::PUBLIC]).unwrap().set_fingerprint
 }
 
 #[test]

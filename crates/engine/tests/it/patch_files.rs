@@ -43,7 +43,7 @@ fn import(desk: &Desk, text: &str) -> Result<PatchImportReport, EngineError> {
 }
 
 fn envelopes(desk: &Desk) -> u64 {
-    desk.engine.instance().unwrap().envelopes
+    desk.engine.instance(&[dm_model::Space::PUBLIC]).unwrap().envelopes
 }
 
 #[test]

@@ -258,7 +258,7 @@ fn a_dry_run_undoes_nothing() {
 fn a_key_cannot_be_undone() {
     let world = World::new();
     world.write(|tx| tx.save(&save("a", 1))).unwrap();
-    world.write(|tx| tx.create_token("home")).unwrap();
+    world.write(|tx| tx.create_token("home", &[])).unwrap();
     let report = world.write(|tx| tx.undo(None)).unwrap();
     assert_eq!(report.command.verb, "add");
     assert_eq!(report.notes.len(), 1, "{:?}", report.notes);

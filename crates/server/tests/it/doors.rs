@@ -20,7 +20,7 @@ fn with_patches(seed: &str) -> Instance {
 
 fn hello(instance: &Instance) -> Message {
     let print = dm_collab::Fingerprint::default();
-    let instance = instance.engine().instance().unwrap().id.parse().unwrap();
+    let instance = instance.engine().instance(&[Space::PUBLIC]).unwrap().id.parse().unwrap();
     Message::Hello { instance, claims: vec![SpaceClaim { space: Space::PUBLIC, all: print, known: print }] }
 }
 
@@ -32,7 +32,7 @@ fn health_and_instance() {
     assert_eq!((health.status, health.json()), (200, json!({ "status": "ok" })));
     assert!(health.head.to_lowercase().contains("content-type: application/json"));
     let instance = get(&url, "/api/instance").json();
-    let own = home.engine().instance().unwrap();
+    let own = home.engine().instance(&[Space::PUBLIC]).unwrap();
     assert_eq!(instance, serde_json::to_value(&own).unwrap());
     assert_eq!((&instance["kind"], &instance["protocol"]), (&json!("http-server"), &json!(2)));
     assert_eq!(instance["capabilities"], json!(["read", "write", "sync", "merge"]));
@@ -61,7 +61,7 @@ fn the_sync_door_answers_questions() {
         panic!("no welcome")
     };
     assert_eq!((verdicts, missing), (vec![Verdict::Same], Vec::new()));
-    assert_eq!(instance.to_string(), home.engine().instance().unwrap().id);
+    assert_eq!(instance.to_string(), home.engine().instance(&[Space::PUBLIC]).unwrap().id);
     let Message::Finished { parcel, .. } = message(&question(&url, &put_all(&ada))) else { panic!("not finished") };
     assert_eq!(parcel.envelopes.len(), 1, "the home's own fact");
     assert_eq!(home.prints().1, ada.prints().1);
@@ -166,7 +166,7 @@ fn an_altered_request_stores_nothing_that_nobody_wrote() {
         });
     }
     assert!(refused > message_bytes.len() * 9 / 10, "{refused} of {}", message_bytes.len());
-    let own = home.engine().instance().unwrap().key;
+    let own = home.engine().instance(&[Space::PUBLIC]).unwrap().key;
     for sealed in home.parcel().envelopes {
         let envelope = dm_model::Envelope::open(sealed.bytes.clone(), sealed.signature).unwrap();
         let author = envelope.header().author_key.to_string();

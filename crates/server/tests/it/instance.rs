@@ -130,19 +130,19 @@ impl Instance {
     pub fn token(&self, name: &str) -> String {
         let engine = self.engine();
         let mut tx = engine.begin(&SessionChoice::Current, false).unwrap();
-        let token = tx.create_token(name).unwrap().token;
+        let token = tx.create_token(name, &[]).unwrap().token;
         tx.commit().unwrap();
         token
     }
 
     /// Fingerprints of its envelopes and of its view.
     pub fn prints(&self) -> (String, String) {
-        let instance = self.engine().instance().unwrap();
+        let instance = self.engine().instance(&[dm_model::Space::PUBLIC]).unwrap();
         (instance.set_fingerprint, instance.view_fingerprint)
     }
 
     pub fn envelopes(&self) -> u64 {
-        self.engine().instance().unwrap().envelopes
+        self.engine().instance(&[dm_model::Space::PUBLIC]).unwrap().envelopes
     }
 
     #[track_caller]
@@ -153,7 +153,7 @@ impl Instance {
 
     /// All that it holds as one parcel.
     pub fn parcel(&self) -> Parcel {
-        let page = self.engine().page(None).unwrap();
+        let page = self.engine().page(None, &[dm_model::Space::PUBLIC]).unwrap();
         assert!(!page.more);
         let sealed = |envelope: &Arc<dm_model::Envelope>| Sealed {
             signature: *envelope.signature(),

@@ -180,9 +180,11 @@ impl Model<'_> {
             conflicts.push(channel_conflict(ConflictKind::Blocked, revision.as_bytes(), subject));
         }
         for ((channel, patch), says) in &self.membership {
-            if let (true, Membership::Disputed(values)) = (*channel == self.own, says) {
-                let subject = Subject::Patch { patch: *patch, values: values.clone() };
-                conflicts.push(channel_conflict(ConflictKind::Disputed, patch.as_bytes(), subject));
+            if let (true, Membership::Disputed(values)) = (channel.main == self.own, says) {
+                let space = channel.space;
+                let subject = Subject::Patch { patch: *patch, space, values: values.clone() };
+                let group: &[u8] = if space.is_public() { &[] } else { space.as_bytes() };
+                conflicts.push(channel_conflict(ConflictKind::Disputed, &[patch.as_bytes(), group].concat(), subject));
             }
         }
         conflicts

@@ -2,8 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use dm_collab::{Conflict, ConflictId, Held as HeldBack, Membership, Reason, Selection};
-use dm_model::{Body, Envelope, OpId, PatchId, RevisionId, Verdict, VerdictKind};
+use dm_collab::{Channel, Conflict, ConflictId, Held as HeldBack, Membership, Reason, Selection};
+use dm_model::{Body, Envelope, OpId, PatchId, RevisionId, Space, Verdict, VerdictKind};
 
 use super::conflicts::Meaning;
 use super::{Held, Model, effective_of};
@@ -25,32 +25,36 @@ impl Model<'_> {
     pub fn select(&self, trusts: &dyn Fn(&Envelope) -> bool) -> Selection {
         let (candidates, mut held) = self.candidates(trusts);
         let accepted: BTreeSet<ConflictId> = self.main().conflicts().iter().map(|conflict| conflict.id).collect();
-        let mut blamed: BTreeMap<PatchId, BTreeSet<ConflictId>> = BTreeMap::new();
+        let mut blamed: BTreeMap<RevisionId, BTreeSet<ConflictId>> = BTreeMap::new();
         let in_effect = loop {
-            let open = candidates.iter().filter(|candidate| !blamed.contains_key(&candidate.patch));
+            let open = candidates.iter().filter(|candidate| !blamed.contains_key(&candidate.held.id()));
             let open: Vec<&Held> = open.map(|candidate| candidate.held).collect();
-            let meaning = Meaning::of(effective_of(&open, &self.effective), &self.holdings.content);
+            let borne = effective_of(&open, &self.bearers);
+            let meaning = Meaning::of(borne.ops(&|_| true), &self.holdings.content);
             let before = blamed.len();
             for conflict in meaning.conflicts().iter().filter(|conflict| !accepted.contains(&conflict.id)) {
                 for candidate in candidates.iter().filter(|candidate| self.is_in(candidate, conflict)) {
-                    let met = candidate.held.needs().iter().all(|need| meaning.ops.contains_key(need));
+                    let space = candidate.held.space();
+                    let met = candidate.held.needs().iter().all(|need| borne.meets(need, space));
                     let in_effect = met && candidate.held.is_known();
                     if in_effect && open.iter().any(|held| held.id() == candidate.held.id()) {
-                        blamed.entry(candidate.patch).or_default().insert(conflict.id);
+                        blamed.entry(candidate.held.id()).or_default().insert(conflict.id);
                     }
                 }
             }
             if blamed.len() == before {
-                break meaning.ops;
+                break borne;
             }
         };
         let mut selection = Selection::default();
         for candidate in &candidates {
             let (patch, revision) = (candidate.patch, candidate.held.id());
+            let space = candidate.held.space();
             let missing: Vec<OpId> =
-                candidate.held.needs().into_iter().filter(|need| !in_effect.contains_key(need)).collect();
-            let carrier = candidates.iter().find(|other| missing.iter().any(|need| other.carries(need)));
-            let reason = match (blamed.get(&patch), candidate.held.is_known(), missing.is_empty(), carrier) {
+                candidate.held.needs().into_iter().filter(|need| !in_effect.meets(need, space)).collect();
+            let mut read = candidates.iter().filter(|other| space.reads(other.held.space()));
+            let carrier = read.find(|other| missing.iter().any(|need| other.carries(need)));
+            let reason = match (blamed.get(&revision), candidate.held.is_known(), missing.is_empty(), carrier) {
                 (Some(conflicts), ..) => Reason::Conflict(conflicts.iter().copied().collect()),
                 (None, false, ..) => Reason::NeedsNewer,
                 (None, true, true, _) => {
@@ -70,9 +74,15 @@ impl Model<'_> {
     /// What the own main means with all candidates, held or not.
     #[must_use]
     pub fn union(&self, trusts: &dyn Fn(&Envelope) -> bool) -> Meaning {
+        self.union_for(trusts, &|_| true)
+    }
+
+    /// The same for whoever reads some of the spaces.
+    #[must_use]
+    pub fn union_for(&self, trusts: &dyn Fn(&Envelope) -> bool, reads: &dyn Fn(Space) -> bool) -> Meaning {
         let (candidates, _) = self.candidates(trusts);
         let all: Vec<&Held> = candidates.iter().map(|candidate| candidate.held).collect();
-        Meaning::of(effective_of(&all, &self.effective), &self.holdings.content)
+        Meaning::of(effective_of(&all, &self.bearers).ops(reads), &self.holdings.content)
     }
 
     /// The conflicts that the instance lists: of its main with all candidates, then of its main's facts.
@@ -93,18 +103,20 @@ impl Model<'_> {
 
     /// The candidates by patch, and those that are refused.
     fn candidates(&self, trusts: &dyn Fn(&Envelope) -> bool) -> (Vec<Candidate<'_>>, Vec<HeldBack>) {
-        let mut offered: BTreeMap<PatchId, BTreeSet<RevisionId>> = BTreeMap::new();
+        let mut offered: BTreeMap<(PatchId, Space), BTreeSet<RevisionId>> = BTreeMap::new();
         for ((channel, patch), says) in &self.membership {
-            if let (true, Membership::In(revision)) = (*channel != self.own, says) {
+            if let (true, Membership::In(revision)) = (channel.main != self.own, says) {
                 let is_of_patch = |revision: &dm_model::Revision| revision.patch == *patch;
-                let real = self.holdings.get(revision).and_then(Held::revision).is_some_and(is_of_patch);
-                if real && !self.membership.contains_key(&(self.own, *patch)) {
-                    offered.entry(*patch).or_default().insert(*revision);
+                let held = self.holdings.get(revision).filter(|held| held.space() == channel.space);
+                let real = held.and_then(Held::revision).is_some_and(is_of_patch);
+                let here = Channel { main: self.own, space: channel.space };
+                if real && !self.membership.contains_key(&(here, *patch)) {
+                    offered.entry((*patch, channel.space)).or_default().insert(*revision);
                 }
             }
         }
         let (mut candidates, mut refused) = (Vec::new(), Vec::new());
-        for (patch, revisions) in offered {
+        for ((patch, _), revisions) in offered {
             let disputed = revisions.len() > 1;
             for revision in revisions.into_iter().filter(|revision| !self.is_rejected(revision)) {
                 let Some(held) = self.holdings.get(&revision) else { continue };
@@ -123,6 +135,8 @@ impl Model<'_> {
     /// Whether the own instance's verdict on a revision is no.
     fn is_rejected(&self, revision: &RevisionId) -> bool {
         let counted = self.holdings.envelopes.iter().filter(|held| self.counting.contains(&held.id()));
+        let space = self.holdings.get(revision).map(Held::space);
+        let counted = counted.filter(|held| Some(held.space()) == space);
         let verdicts: Vec<(&Held, &Verdict)> = counted
             .filter(|held| held.envelope.header().author_key.instance() == self.own)
             .filter_map(|held| match held.envelope.body() {

@@ -1,7 +1,7 @@
 //! The cases that the rules were written for, each told as a story of a few people. The model watches every envelope.
 
 use dm_collab::exchange::select;
-use dm_collab::{Conflict, ConflictKind, Effect, Membership, ProjectionRead as _, Reason, View};
+use dm_collab::{Channel, Conflict, ConflictKind, Effect, Membership, ProjectionRead as _, Reason, View};
 use dm_model::{Body, DefHash, EntityId, Op, OpId, Register, entity_id};
 use dm_sim::agreement::anyone;
 use dm_sim::history::{Base, Then, What};
@@ -318,7 +318,7 @@ fn a_copied_store_makes_a_dispute_that_the_next_fact_settles() {
     // The copy was taken before that, and took the patch out there.
     story.step(&Step::Fork { who: 0, onto: 0, patch: 1, then: Then::Leave });
     story.sends(0, 1);
-    let own = story.memory(0).own_channel();
+    let own = Channel::public(story.memory(0).own_channel());
     for who in 0..2 {
         let says = story.memory(who).membership(&own, &patch).unwrap();
         assert_eq!(says, Membership::Disputed(vec![None, Some(revision)]));
@@ -521,8 +521,9 @@ fn a_fact_that_puts_one_revision_in_under_two_patches_is_kept_up_right() {
     let other = dm_model::PatchId::from_bytes([9; 16]);
     story.0.put_in(0, &[(other, revision)]).unwrap();
     story.0.put_in(0, &[(patch, revision)]).unwrap();
-    let out = dm_collab::patch::unapply_fact(story.memory(0), &[other]).unwrap();
-    story.0.seal(0, Body::Unapply(out)).unwrap();
+    let public = dm_model::Space::PUBLIC;
+    let out = dm_collab::patch::unapply_facts(story.memory(0), &[(public, other)]).unwrap();
+    story.0.seal(0, public, Body::Unapply(out[0].1.clone())).unwrap();
     assert_eq!(story.content(0, born(0)), Some(content(1)));
 }
 
@@ -549,7 +550,7 @@ fn a_former_key_of_an_instance_writes_nothing_into_a_main_that_has_gone_on() {
         story.step(&Step::Stolen { who: 0, key: 0, usurps: false, onto, patch: 2, then: Then::Leave });
     }
     assert_eq!(story.memory(0).membership, before);
-    assert_eq!(story.memory(0).leaves[&story.0.people[0].main()].len(), 1);
+    assert_eq!(story.memory(0).leaves[&Channel::public(story.0.people[0].main())].len(), 1);
     story.meet();
     assert_eq!(story.content(1, born(0)), Some(content(2)));
     assert!(story.is_settled());
@@ -577,7 +578,7 @@ fn a_thief_who_lets_a_former_key_name_another_makes_a_fork_that_everyone_sees() 
     assert!(!story.0.people[0].has_given_way());
     assert!(story.kinds(0).contains(&ConflictKind::Disputed), "{:?}", story.kinds(0));
     // Both lines count: what the owner's key says of patch 2 the thief's knows nothing of, and of patch 1 they disagree.
-    assert_eq!(story.memory(0).leaves[&story.0.people[0].main()].len(), 2);
+    assert_eq!(story.memory(0).leaves[&Channel::public(story.0.people[0].main())].len(), 2);
 }
 
 #[test]

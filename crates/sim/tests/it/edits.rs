@@ -2,8 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use dm_collab::patch::{apply_fact, unapply_fact};
-use dm_collab::{Candidates, Conflict, Effect, Membership, ProjectionRead as _, Subject, View};
+use dm_collab::patch::{apply_facts, unapply_facts};
+use dm_collab::{Candidates, Channel, Conflict, Effect, Membership, ProjectionRead as _, Subject, View};
 use dm_model::{Body, OpId, PatchId, Register, RevisionId, Value};
 use dm_sim::agreement::anyone;
 use dm_sim::history::{What, anything, goodwill, shuffled};
@@ -155,26 +155,35 @@ proptest! {
         let memory = &world.people[who].memory;
         let here = |written: &&Written| memory.counted.contains(&written.revisions[0]);
         let here: Vec<&Written> = world.patches.iter().filter(here).collect();
-        // A fork that a fact joins is settled by it; along a chain, everything comes back.
-        if here.is_empty() || memory.leaves(&memory.own_channel()).unwrap().len() > 1 {
+        if here.is_empty() {
             return Ok(());
         }
         let Written { patch, revisions } = here[patch.index(here.len())].clone();
+        let space = memory.envelopes[&revisions[0]].header().space;
+        let channel = Channel { main: memory.own_channel(), space };
+        // A fork that a fact joins is settled by it; along a chain, everything comes back.
+        if memory.leaves(&channel).unwrap().len() > 1 {
+            return Ok(());
+        }
         let before = shown(memory);
-        let now = memory.membership(&memory.own_channel(), &patch).unwrap();
-        let back = match now {
+        let now = memory.membership(&channel, &patch).unwrap();
+        let put_in = |memory: &Memory, revision| Body::Apply(apply_facts(memory, &[(patch, revision)], "").unwrap()[0].1.clone());
+        let take_out = |memory: &Memory| Body::Unapply(unapply_facts(memory, &[(space, patch)]).unwrap()[0].1.clone());
+        match now {
+            // Put in under a wrong name, it is not what comes back.
+            Membership::In(revision) if memory.envelopes[&revision].header().space != space => return Ok(()),
             Membership::In(revision) => {
-                let out = unapply_fact(memory, &[patch]).unwrap();
-                agreed(world.seal(who, Body::Unapply(out)).map(drop))?;
-                Body::Apply(apply_fact(&world.people[who].memory, &[(patch, revision)], String::new()).unwrap())
+                agreed(world.seal(who, space, take_out(memory)).map(drop))?;
+                let back = put_in(&world.people[who].memory, revision);
+                agreed(world.seal(who, space, back).map(drop))?;
             }
             Membership::Out { .. } => {
                 agreed(world.put_in(who, &[(patch, revisions[0])]))?;
-                Body::Unapply(unapply_fact(&world.people[who].memory, &[patch]).unwrap())
+                let back = take_out(&world.people[who].memory);
+                agreed(world.seal(who, space, back).map(drop))?;
             }
             Membership::Disputed(_) => return Ok(()),
-        };
-        agreed(world.seal(who, back).map(drop))?;
+        }
         prop_assert_eq!(shown(&world.people[who].memory), before);
     }
 

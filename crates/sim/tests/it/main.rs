@@ -10,3 +10,4 @@ mod orders;
 mod play;
 mod reach;
 mod sessions;
+mod spaces;

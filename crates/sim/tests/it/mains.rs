@@ -19,7 +19,7 @@ const SETTLED_MAX: usize = 120;
 /// The patches that an instance has applied or holds.
 fn patches(world: &World, who: usize) -> BTreeSet<(PatchId, RevisionId)> {
     let person = &world.people[who];
-    let members = person.memory.membership.iter().filter(|((channel, _), _)| *channel == person.main());
+    let members = person.memory.membership.iter().filter(|((channel, _), _)| channel.main == person.main());
     let applied = members.filter_map(|((_, patch), says)| match says {
         Membership::In(revision) => Some((*patch, *revision)),
         _ => None,

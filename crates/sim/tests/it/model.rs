@@ -20,7 +20,8 @@ fn some_are_not_trusted_where_pulls_are_wary() {
     let world = World::new(3, Watch::Never);
     let first = world.people.iter().map(|person| {
         let body = dm_model::Body::Unknown { kind: 99, bytes: Vec::new() };
-        person.seal(dm_model::Timestamp::from_ms(0), body).header().author_key.as_bytes()[0] % 2
+        person.seal(dm_model::Space::PUBLIC, dm_model::Timestamp::from_ms(0), body).header().author_key.as_bytes()[0]
+            % 2
     });
     let parities: std::collections::BTreeSet<u8> = first.collect();
     assert_eq!(parities.len(), 2);

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use dm_collab::exchange::{conflicts, select};
-use dm_collab::{Batch, Conflict, Membership, Subject};
+use dm_collab::{Batch, Channel, Conflict, Membership, Subject};
 use dm_model::{
     Body, Envelope, EnvelopeError, EnvelopeId, InstanceId, Keypair, PatchId, RevisionId, Signature, Space, Timestamp,
 };
@@ -167,7 +167,7 @@ proptest! {
             prop_assert_eq!(&one.entities, &two.entities);
             prop_assert_eq!(&one.effective, &two.effective);
             prop_assert_eq!(one.fingerprint, two.fingerprint);
-            let new = |(key, says): (&(InstanceId, PatchId), &Membership)| {
+            let new = |(key, says): (&(Channel, PatchId), &Membership)| {
                 let says = match says {
                     Membership::In(revision) => Membership::In(became[revision]),
                     Membership::Disputed(values) => {

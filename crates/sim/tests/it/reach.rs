@@ -1,9 +1,9 @@
 //! What random histories reach: a law proves nothing about what its histories never make.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use dm_collab::exchange::select;
-use dm_collab::{ConflictKind, Effect, ProjectionRead as _, Reason};
+use dm_collab::{Channel, ConflictKind, Effect, Need, ProjectionRead as _, Reason};
 use dm_model::{Action, EnvelopeId};
 use dm_sim::agreement::anyone;
 use dm_sim::history::anything;
@@ -65,20 +65,55 @@ fn count(histories: &[History]) -> BTreeMap<String, usize> {
             if !memory.pending.is_empty() {
                 saw("pending".to_owned());
             }
+            let unread = |(id, needs): (&EnvelopeId, &Vec<Need>)| {
+                let space = memory.envelopes[id].header().space;
+                needs.iter().any(|need| match need {
+                    Need::Op(op) => !memory.carriers(op).unwrap().is_empty(),
+                    Need::Envelope(need) => {
+                        memory.envelopes.get(need).is_some_and(|need| !space.reads(need.header().space))
+                    }
+                    Need::Content(_) => false,
+                })
+            };
+            if memory.pending.iter().any(unread) {
+                saw("pending: what it needs is another group's".to_owned());
+            }
+            let mut spaces: BTreeMap<_, BTreeSet<_>> = BTreeMap::new();
+            for (channel, patch) in memory.membership.keys() {
+                spaces.entry((channel.main, *patch)).or_default().insert(channel.space);
+            }
+            if spaces.values().any(|spaces| spaces.len() > 1) {
+                saw("one patch id in two spaces".to_owned());
+            }
+            for (revision, effect) in &memory.effects {
+                let space = memory.envelopes[revision].header().space;
+                match effect {
+                    Effect::Effective if !space.is_public() => saw("effective in a group".to_owned()),
+                    Effect::Blocked(missing) if missing.iter().any(|op| memory.effective.contains(op)) => {
+                        saw("blocked: what it needs is effective for others".to_owned());
+                    }
+                    _ => {}
+                }
+            }
+            if memory.leaves.keys().map(|channel| channel.space).collect::<BTreeSet<_>>().len() > 2 {
+                saw("facts in three spaces".to_owned());
+            }
             if memory.leaves.values().any(|leaves| leaves.len() > 1) {
                 saw("a forked main".to_owned());
             }
             for envelope in memory.envelopes.values().filter(|envelope| envelope.succession().is_some()) {
                 saw("a fact by a later key".to_owned());
-                let channel = envelope.body().channel().unwrap();
-                if !in_past(memory, &memory.leaves[&channel], envelope.id()) {
+                let channel = Channel { main: envelope.body().channel().unwrap(), space: envelope.header().space };
+                let leaves = memory.leaves.get(&channel);
+                if leaves.is_none_or(|leaves| !in_past(memory, leaves, envelope.id())) {
                     saw("a fact by a later key that has given way".to_owned());
                 }
             }
-            for fact in memory.facts(&world.people[who].main()).unwrap() {
-                let leaves = &memory.leaves[&world.people[who].main()];
-                if fact.succession().is_none() && !in_past(memory, leaves, fact.id()) {
-                    saw("a fact by a first key that has given way".to_owned());
+            for channel in memory.own_channels().unwrap() {
+                for fact in memory.facts(&channel).unwrap() {
+                    if fact.succession().is_none() && !in_past(memory, &memory.leaves[&channel], fact.id()) {
+                        saw("a fact by a first key that has given way".to_owned());
+                    }
                 }
             }
             for (_, op) in memory.all_ops() {
@@ -128,6 +163,11 @@ fn random_histories_reach_every_rule() {
         "a fact by a later key",
         "a fact by a later key that has given way",
         "a fact by a first key that has given way",
+        "pending: what it needs is another group's",
+        "one patch id in two spaces",
+        "effective in a group",
+        "blocked: what it needs is effective for others",
+        "facts in three spaces",
     ];
     let wanted = kinds.into_iter().map(ConflictKind::as_str).chain(others);
     let rare: Vec<&str> = wanted.filter(|what| counts.get(*what).copied().unwrap_or(0) < 2).collect();

@@ -38,6 +38,7 @@ fn header(patch: PatchId, session: SessionId) -> DraftHeader {
         depends: vec![patch_id(9)],
         todos: vec![("test it".to_owned(), false), ("name it".to_owned(), true)],
         tags: vec!["shop".to_owned()],
+        space: Space::PUBLIC,
     }
 }
 

@@ -46,7 +46,7 @@ fn check(path: &Path) {
     for writer in 1..=WRITERS {
         let last = (SAVES - 1).to_string();
         assert_eq!(tx.setting(&format!("writer {writer}")).unwrap(), Some(last));
-        let channel = keys(writer).public().instance();
+        let channel = dm_collab::Channel::public(keys(writer).public().instance());
         assert_eq!(tx.members(&channel).unwrap().len(), usize::from(SAVES));
         assert_eq!(tx.leaves(&channel).unwrap().len(), 1, "the facts of a writer are a chain");
     }

@@ -13,6 +13,8 @@ use dm_store::HashedDefinition;
 use crate::support::{at, definition, keys, location};
 
 pub const INSTANCES: u8 = 3;
+/// The public space and two groups.
+pub const SPACES: [Space; 3] = [Space::PUBLIC, Space::from_bytes([1; 16]), Space::from_bytes([2; 16])];
 const NAMES: [&str; 6] = ["tax", "total", "sum", "Cart.add", "Cart.drop", "Cart.Line.price"];
 
 /// Dice that follow a seed.
@@ -64,7 +66,8 @@ struct Generator {
     history: History,
     ops: Vec<(OpId, Op)>,
     patches: Vec<(PatchId, Vec<EnvelopeId>)>,
-    facts: BTreeMap<u8, Vec<EnvelopeId>>,
+    spaces: BTreeMap<EnvelopeId, Space>,
+    facts: BTreeMap<(u8, Space), Vec<EnvelopeId>>,
 }
 
 pub fn history(seed: u64, steps: usize) -> History {
@@ -75,6 +78,7 @@ pub fn history(seed: u64, steps: usize) -> History {
         history: History::default(),
         ops: Vec::new(),
         patches: Vec::new(),
+        spaces: BTreeMap::new(),
         facts: BTreeMap::new(),
     };
     for _ in 0..6 {
@@ -111,10 +115,21 @@ impl Generator {
         self.dice.pick(&self.history.definitions).unwrap().hash()
     }
 
-    fn seal(&mut self, key: u8, body: Body) -> EnvelopeId {
+    /// Half of all is public.
+    fn any_space(&mut self) -> Space {
+        if self.dice.one_in(2) { Space::PUBLIC } else { SPACES[self.dice.below(SPACES.len())] }
+    }
+
+    /// The space of a revision, or now and then another.
+    fn space_of(&mut self, revision: &EnvelopeId) -> Space {
+        if self.dice.one_in(8) { self.any_space() } else { self.spaces[revision] }
+    }
+
+    fn seal(&mut self, key: u8, space: Space, body: Body) -> EnvelopeId {
         self.clock += i64::try_from(self.dice.below(3)).unwrap();
-        let envelope = Envelope::seal(Space::PUBLIC, &self.keys[usize::from(key)], at(self.clock), body);
+        let envelope = Envelope::seal(space, &self.keys[usize::from(key)], at(self.clock), body);
         let id = envelope.id();
+        self.spaces.insert(id, space);
         if self.history.envelopes.iter().all(|known| known.id() != id) {
             self.history.envelopes.push(Arc::new(envelope));
         }
@@ -209,12 +224,13 @@ impl Generator {
             depends: Vec::new(),
             ops,
         };
-        let id = self.seal(key, Body::Revision(body));
+        let space = self.any_space();
+        let id = self.seal(key, space, Body::Revision(body));
         self.patches[at_patch].1.push(id);
     }
 
-    fn onto(&mut self, key: u8) -> Vec<EnvelopeId> {
-        let facts = self.facts.get(&key).cloned().unwrap_or_default();
+    fn onto(&mut self, key: u8, space: Space) -> Vec<EnvelopeId> {
+        let facts = self.facts.get(&(key, space)).cloned().unwrap_or_default();
         let mut onto: BTreeSet<EnvelopeId> = facts.last().copied().into_iter().collect();
         match self.dice.below(8) {
             // A fork, and a fact that joins one.
@@ -236,20 +252,29 @@ impl Generator {
         if chosen.is_empty() {
             return;
         }
-        let onto = self.onto(key);
+        let first: EnvelopeId = *chosen.values().next().unwrap();
+        let space = self.space_of(&first);
+        if !self.dice.one_in(6) {
+            chosen.retain(|_, revision| self.spaces[revision] == space);
+        }
+        if chosen.is_empty() {
+            return;
+        }
+        let onto = self.onto(key, space);
         let channel = self.keys[usize::from(key)].public().instance();
         let apply = Apply { channel, onto, patches: chosen.into_iter().collect(), forced: String::new() };
-        let id = self.seal(key, Body::Apply(apply));
-        self.facts.entry(key).or_default().push(id);
+        let id = self.seal(key, space, Body::Apply(apply));
+        self.facts.entry((key, space)).or_default().push(id);
     }
 
     fn unapply(&mut self) {
         let Some((patch, _)) = self.dice.pick(&self.patches).cloned() else { return };
         let key = self.any_key();
-        let onto = self.onto(key);
+        let space = self.any_space();
+        let onto = self.onto(key, space);
         let channel = self.keys[usize::from(key)].public().instance();
-        let id = self.seal(key, Body::Unapply(Unapply { channel, onto, patches: vec![patch] }));
-        self.facts.entry(key).or_default().push(id);
+        let id = self.seal(key, space, Body::Unapply(Unapply { channel, onto, patches: vec![patch] }));
+        self.facts.entry((key, space)).or_default().push(id);
     }
 
     fn key_change(&mut self) {
@@ -257,7 +282,8 @@ impl Generator {
         let author = format!("author {}", self.any_key());
         let prove = |new: &Keypair| Successor::prove(&author, &self.keys[usize::from(old)].public(), new);
         let successor = (old != new).then(|| prove(&self.keys[usize::from(new)]));
-        self.seal(old, Body::KeyChange(KeyChange { author, successor, words: "moved".into() }));
+        let space = self.any_space();
+        self.seal(old, space, Body::KeyChange(KeyChange { author, successor, words: "moved".into() }));
     }
 
     fn vouch(&mut self) {
@@ -265,7 +291,8 @@ impl Generator {
         let key = self.any_key();
         let envelopes: BTreeSet<EnvelopeId> = revisions.into_iter().collect();
         let author = format!("author {key}");
-        self.seal(key, Body::Vouch(Vouch { author, envelopes: envelopes.into_iter().collect() }));
+        let space = self.any_space();
+        self.seal(key, space, Body::Vouch(Vouch { author, envelopes: envelopes.into_iter().collect() }));
     }
 
     /// Another key of an instance takes its main over; or takes a patch out, too.
@@ -275,14 +302,16 @@ impl Generator {
         let holder = &self.keys[usize::from(key)];
         let succession = Succession::of(holder.public()).then(holder, next.public()).unwrap();
         let channel = succession.instance();
-        let onto = self.onto(key);
+        let space = self.any_space();
+        let onto = self.onto(key, space);
         let body = match self.dice.pick(&self.patches).cloned() {
             Some((patch, _)) if self.dice.one_in(2) => Body::Unapply(Unapply { channel, onto, patches: vec![patch] }),
             _ => Body::TakeOver(TakeOver { channel, onto }),
         };
         self.clock += 1;
-        let envelope = Envelope::seal_succeeded(Space::PUBLIC, &next, at(self.clock), succession, body);
-        self.facts.entry(key).or_default().push(envelope.id());
+        let envelope = Envelope::seal_succeeded(space, &next, at(self.clock), succession, body);
+        self.spaces.insert(envelope.id(), space);
+        self.facts.entry((key, space)).or_default().push(envelope.id());
         self.history.envelopes.push(Arc::new(envelope));
     }
 
@@ -297,13 +326,15 @@ impl Generator {
             words: "no".into(),
             supersedes: Vec::new(),
         };
-        self.seal(key, Body::Verdict(verdict));
+        let space = self.space_of(&revision);
+        self.seal(key, space, Body::Verdict(verdict));
     }
 
     fn withdraw(&mut self) {
         let Some((patch, revisions)) = self.dice.pick(&self.patches).cloned() else { return };
         let Some(revision) = self.dice.pick(&revisions).copied() else { return };
         let key = self.any_key();
-        self.seal(key, Body::Withdraw(Withdraw { patch, revision }));
+        let space = self.space_of(&revision);
+        self.seal(key, space, Body::Withdraw(Withdraw { patch, revision }));
     }
 }

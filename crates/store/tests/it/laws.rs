@@ -3,16 +3,15 @@
 use std::sync::Arc;
 
 use dm_collab::{
-    Effect, EntityState, Fingerprint, Membership, Need, Presence, ProjectionDelta, ProjectionRead, ReadError,
+    Channel, Effect, EntityState, Fingerprint, Membership, Need, Presence, ProjectionDelta, ProjectionRead, ReadError,
 };
 use dm_model::{
-    DefHash, EntityId, Envelope, EnvelopeId, InstanceId, Kind, Location, Op, OpId, PatchId, RevisionId, Space,
-    Timestamp,
+    DefHash, EntityId, Envelope, EnvelopeId, InstanceId, Kind, Location, Op, OpId, PatchId, RevisionId, Timestamp,
 };
 use dm_store::{Arrival, ReadTx, Store};
 use proptest::prelude::*;
 
-use crate::generate::{Dice, History, history};
+use crate::generate::{Dice, History, SPACES, history};
 use crate::support::temp_store;
 
 /// Every answer about what a delta changed is what the delta says.
@@ -75,11 +74,11 @@ through! {
     fn entity_ops(&self, entity: &EntityId) -> Result<Vec<(OpId, Arc<Op>)>, ReadError>;
     fn op_effective(&self, op: &OpId) -> Result<bool, ReadError>;
     fn effect(&self, revision: &RevisionId) -> Result<Effect, ReadError>;
-    fn membership(&self, channel: &InstanceId, patch: &PatchId) -> Result<Membership, ReadError>;
-    fn leaves(&self, channel: &InstanceId) -> Result<Vec<EnvelopeId>, ReadError>;
-    fn facts(&self, channel: &InstanceId) -> Result<Vec<Arc<Envelope>>, ReadError>;
-    fn channels(&self) -> Result<Vec<InstanceId>, ReadError>;
-    fn members(&self, channel: &InstanceId) -> Result<Vec<(PatchId, Membership)>, ReadError>;
+    fn membership(&self, channel: &Channel, patch: &PatchId) -> Result<Membership, ReadError>;
+    fn leaves(&self, channel: &Channel) -> Result<Vec<EnvelopeId>, ReadError>;
+    fn facts(&self, channel: &Channel) -> Result<Vec<Arc<Envelope>>, ReadError>;
+    fn channels(&self) -> Result<Vec<Channel>, ReadError>;
+    fn members(&self, channel: &Channel) -> Result<Vec<(PatchId, Membership)>, ReadError>;
     fn revisions(&self, patch: &PatchId) -> Result<Vec<RevisionId>, ReadError>;
     fn patch_facts(&self, patch: &PatchId) -> Result<Vec<Arc<Envelope>>, ReadError>;
     fn key_facts(&self, author: &str) -> Result<Vec<Arc<Envelope>>, ReadError>;
@@ -99,6 +98,18 @@ fn check_lists(tx: &ReadTx<'_>) {
     assert_eq!(tx.blocked().unwrap(), plain.blocked().unwrap());
     assert_eq!(tx.disputed().unwrap(), plain.disputed().unwrap());
     assert_eq!(tx.unseen().unwrap(), plain.unseen().unwrap());
+    assert_eq!(tx.own_channels().unwrap(), plain.own_channels().unwrap());
+    let mut private = false;
+    for entry in tx.log(None, usize::MAX).unwrap() {
+        let (id, space) = (entry.envelope.id(), entry.envelope.header().space);
+        private |= !space.is_public();
+        assert_eq!(tx.space(&id).unwrap(), Some(space));
+        if let dm_model::Body::Revision(revision) = entry.envelope.body() {
+            let patch = revision.patch;
+            assert_eq!(tx.own_membership(&patch).unwrap(), plain.own_membership(&patch).unwrap());
+        }
+    }
+    assert_eq!(tx.any_private().unwrap(), private);
     check_rows_of_states(tx);
 }
 
@@ -180,7 +191,8 @@ fn append_in_pieces(store: &Store, history: &History, dice: &mut Dice) {
 
 /// Every envelope comes after all that it needs.
 fn check_order(tx: &ReadTx<'_>) {
-    let ids = tx.envelope_ids(Space::PUBLIC).unwrap();
+    let mut ids: Vec<EnvelopeId> = SPACES.iter().flat_map(|space| tx.envelope_ids(*space).unwrap()).collect();
+    ids.sort_unstable();
     let mut held = std::collections::BTreeSet::new();
     let mut ops = std::collections::BTreeSet::new();
     for envelope in tx.envelopes_in_order(&ids).unwrap() {

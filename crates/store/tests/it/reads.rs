@@ -126,7 +126,10 @@ fn what_lacks_something_waits_and_says_for_what() -> TestResult {
     let tx = temp.store.read()?;
     assert_eq!((tx.pending_count()?, tx.names_count()?), (0, 2));
     assert_eq!(tx.effect(&shop.created.id())?, Effect::Effective);
-    assert_eq!(tx.membership(&keys(1).public().instance(), &patch_id(1))?, Membership::In(shop.created.id()));
+    assert_eq!(
+        tx.membership(&dm_collab::Channel::public(keys(1).public().instance()), &patch_id(1))?,
+        Membership::In(shop.created.id())
+    );
     assert_eq!(
         tx.effective_members(&[patch_id(1), patch_id(9)])?.into_iter().collect::<Vec<_>>(),
         [(patch_id(1), shop.created.id())]

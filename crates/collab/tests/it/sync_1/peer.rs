@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use dm_collab::patch::apply_fact;
+use dm_collab::patch::apply_facts;
 use dm_collab::sync::v1::{Initiator, Message, Plan, Responder};
 use dm_collab::sync::{Direction, MESSAGE_BYTES_MAX, Named as _, Outcome, Received, SyncError};
 
@@ -89,7 +89,7 @@ impl Peer {
         if selection.apply.is_empty() {
             return Vec::new();
         }
-        let fact = apply_fact(&self.memory, &selection.apply, String::new()).unwrap();
+        let Some((_, fact)) = apply_facts(&self.memory, &selection.apply, "").unwrap().pop() else { return Vec::new() };
         self.clock += 1;
         let now = Timestamp::from_ms(self.clock);
         let envelope = Arc::new(Envelope::seal(Space::PUBLIC, &keys(self.person), now, Body::Apply(fact)));
