@@ -25,7 +25,7 @@ const fn after(verb: &'static str, args: &'static [&'static str], needs: &'stati
 }
 
 /// Verbs that only read.
-const READING: [Case; 25] = [
+const READING: [Case; 27] = [
     case("status", &[]),
     case("diff", &[]),
     case("log", &[]),

@@ -130,7 +130,7 @@ fn count(histories: &[History]) -> BTreeMap<String, usize> {
 fn random_histories_reach_every_rule() {
     let mut runner = TestRunner::deterministic();
     let strategy = anything(1..60);
-    let histories: Vec<History> = (0..160).map(|_| strategy.new_tree(&mut runner).unwrap().current()).collect();
+    let histories: Vec<History> = (0..300).map(|_| strategy.new_tree(&mut runner).unwrap().current()).collect();
     let counts = count(&histories);
     let kinds = [
         ConflictKind::Content,

@@ -17,8 +17,8 @@ use crate::generate::history;
 use crate::support::{TempStore, TestResult, at, temp_store};
 
 /// A history that leaves something in every projection: conflicts, what waits, what is blocked.
-const SEED: u64 = 18;
-const STEPS: usize = 120;
+const SEED: u64 = 16;
+const STEPS: usize = 150;
 
 /// Columns that nothing else in the store repeats, so nothing can tell that they are not what was written. `verify` reads them
 /// all the same, and tells what it cannot read.
