@@ -147,7 +147,7 @@ fn what_can_never_count_fills_no_store() {
     let error = ben.respond(&put(30, 11), &[Space::PUBLIC]).unwrap_err();
     assert!(matches!(error, EngineError::Peer(ProtocolError::TooManyWaiting(41))), "{error}");
     ben.respond(&put(0, 40), &[Space::PUBLIC]).unwrap();
-    assert_eq!((status(&ben).pending, ben.instance().unwrap().envelopes), (40, 40));
+    assert_eq!((status(&ben).pending, ben.instance(&[dm_model::Space::PUBLIC]).unwrap().envelopes), (40, 40));
     // Who pulls them says whose they are.
     let mut ada = engine_at(&ada, &ada.path("store"));
     let path = ben.options().folder;
@@ -155,7 +155,7 @@ fn what_can_never_count_fills_no_store() {
     ada.limit_waiting(39);
     let error = ada.exchange(Some("there"), Direction::Both, false, &mut |_| {}).unwrap_err();
     assert!(error.to_string().contains("remote `there`") && error.to_string().contains("40 envelopes"), "{error}");
-    assert_eq!(ada.instance().unwrap().envelopes, 0);
+    assert_eq!(ada.instance(&[dm_model::Space::PUBLIC]).unwrap().envelopes, 0);
     ada.limit_waiting(40);
     sync(&ada);
     assert_eq!(status(&ada).pending, 40);

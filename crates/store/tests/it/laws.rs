@@ -6,7 +6,8 @@ use dm_collab::{
     Channel, Effect, EntityState, Fingerprint, Membership, Need, Presence, ProjectionDelta, ProjectionRead, ReadError,
 };
 use dm_model::{
-    DefHash, EntityId, Envelope, EnvelopeId, InstanceId, Kind, Location, Op, OpId, PatchId, RevisionId, Timestamp,
+    DefHash, EntityId, Envelope, EnvelopeId, InstanceId, Kind, Location, Op, OpId, PatchId, RevisionId, Space,
+    Timestamp,
 };
 use dm_store::{Arrival, ReadTx, Store};
 use proptest::prelude::*;

@@ -678,7 +678,7 @@ fn no_flipped_bit_gets_anything_stored_that_nobody_wrote() {
             assert!(!matches!(ended, Err(Stop::Cut)), "message {number}, byte {at}: it does not end");
             // Only own facts are new.
             for peer in [&left, &right] {
-                let own = [1, 2].map(|person| peer.memory.facts(&main_of(person)).unwrap());
+                let own = [1, 2].map(|person| peer.memory.facts(&dm_collab::Channel::public(main_of(person))).unwrap());
                 ids.extend(own.iter().flatten().map(|fact| fact.id()));
             }
             for peer in [&left, &right] {

@@ -73,11 +73,11 @@ nothing! {
     fn entity_ops(&self, entity: &dm_model::EntityId) -> Result<Vec<(dm_model::OpId, std::sync::Arc<dm_model::Op>)>, ReadError>;
     fn op_effective(&self, op: &dm_model::OpId) -> Result<bool, ReadError>;
     fn effect(&self, revision: &RevisionId) -> Result<dm_collab::Effect, ReadError>;
-    fn membership(&self, channel: &InstanceId, patch: &dm_model::PatchId) -> Result<dm_collab::Membership, ReadError>;
-    fn leaves(&self, channel: &InstanceId) -> Result<Vec<EnvelopeId>, ReadError>;
-    fn facts(&self, channel: &InstanceId) -> Result<Vec<std::sync::Arc<dm_model::Envelope>>, ReadError>;
-    fn channels(&self) -> Result<Vec<InstanceId>, ReadError>;
-    fn members(&self, channel: &InstanceId) -> Result<Vec<(dm_model::PatchId, dm_collab::Membership)>, ReadError>;
+    fn membership(&self, channel: &dm_collab::Channel, patch: &dm_model::PatchId) -> Result<dm_collab::Membership, ReadError>;
+    fn leaves(&self, channel: &dm_collab::Channel) -> Result<Vec<EnvelopeId>, ReadError>;
+    fn facts(&self, channel: &dm_collab::Channel) -> Result<Vec<std::sync::Arc<dm_model::Envelope>>, ReadError>;
+    fn channels(&self) -> Result<Vec<dm_collab::Channel>, ReadError>;
+    fn members(&self, channel: &dm_collab::Channel) -> Result<Vec<(dm_model::PatchId, dm_collab::Membership)>, ReadError>;
     fn revisions(&self, patch: &dm_model::PatchId) -> Result<Vec<RevisionId>, ReadError>;
     fn patch_facts(&self, patch: &dm_model::PatchId) -> Result<Vec<std::sync::Arc<dm_model::Envelope>>, ReadError>;
     fn entity(&self, entity: &dm_model::EntityId) -> Result<Option<dm_collab::EntityState>, ReadError>;
