@@ -323,6 +323,7 @@ fn named_failure(message: String, error: EngineError) -> Failure {
             Failure::refused(message).hint("if that was not you, `dm key rotate --instance` takes the main back")
         }
         EngineError::SignedElsewhere { .. } | EngineError::TooManyKeys => Failure::refused(message),
+        EngineError::KeyFileExists(_) => Failure::refused(message).hint("name a new file"),
         EngineError::NoOwnKey(_) => Failure::refused(message).hint("it makes one when it first signs for an author"),
         EngineError::OfAnotherAuthor { .. } => Failure::refused(message).hint("--author names whose patches they are"),
         EngineError::BadKeyText(_) => Failure::refused(message).hint("`dm key export FILE` writes one"),

@@ -415,6 +415,9 @@ pub enum EngineError {
         /// Whose name it bears.
         author: String,
     },
+    /// A secret is not written over anything.
+    #[error("{} is there already", .0.display())]
+    KeyFileExists(PathBuf),
     /// A text that is no exported key.
     #[error("this is no exported key: {0}")]
     BadKeyText(&'static str),

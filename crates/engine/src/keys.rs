@@ -49,14 +49,7 @@ pub(crate) fn keep(folder: &Path, keys: &Keypair) -> Result<(), EngineError> {
             }
             sync_folder(folder)?;
         }
-        // Under another name first: a file that is cut short is never taken for a key.
-        let draft = path.with_extension("new");
-        if draft.exists() {
-            fs::remove_file(&draft)?;
-        }
-        write_new(&draft, &secret_hex(keys))?;
-        fs::rename(&draft, &path)?;
-        sync_folder(&place)
+        publish(&path, &secret_hex(keys))
     })();
     done.map_err(|source| EngineError::File { path, source })
 }
@@ -84,8 +77,23 @@ pub(crate) fn secret_hex(keys: &Keypair) -> String {
     keys.secret().iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
+/// Writes a file for its owner only and puts it and its folder onto the disk: under another name first, since a file that is cut
+/// short must never be taken for a key.
+pub(crate) fn publish(path: &Path, text: &str) -> std::io::Result<()> {
+    let mut draft = path.as_os_str().to_owned();
+    draft.push(".new");
+    let draft = PathBuf::from(draft);
+    if draft.exists() {
+        fs::remove_file(&draft)?;
+    }
+    write_new(&draft, text)?;
+    fs::rename(&draft, path)?;
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    sync_folder(folder)
+}
+
 /// Writes a file that was not there, for its owner only, and onto the disk.
-pub(crate) fn write_new(path: &Path, text: &str) -> std::io::Result<()> {
+fn write_new(path: &Path, text: &str) -> std::io::Result<()> {
     let mut options = fs::OpenOptions::new();
     options.write(true).create_new(true);
     #[cfg(unix)]

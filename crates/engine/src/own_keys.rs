@@ -175,7 +175,10 @@ impl Snapshot<'_> {
 /// # Errors
 /// If it is there already, or the disk refuses.
 pub fn write_key_file(path: &Path, text: &str) -> Result<(), EngineError> {
-    keys::write_new(path, text).map_err(|source| EngineError::File { path: path.to_path_buf(), source })
+    if path.exists() {
+        return Err(EngineError::KeyFileExists(path.to_path_buf()));
+    }
+    keys::publish(path, text).map_err(|source| EngineError::File { path: path.to_path_buf(), source })
 }
 
 /// So many things that are signed, in words.

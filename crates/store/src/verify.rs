@@ -237,8 +237,11 @@ impl Verification<'_, '_> {
         self.drafts(&sessions)
     }
 
-    /// What the remembered commands would be undone with.
+    /// What the remembered commands would be undone with, and with which keys facts of the main are signed.
     fn commands(&mut self) -> Result<(), StoreError> {
+        if let Err(error) = self.tx.succession() {
+            self.find("succession", "1", error.to_string(), Remedy::RestoreCopy);
+        }
         for id in self.tx.rows("SELECT id FROM command", [], |row| row.get::<_, i64>(0))? {
             if let Err(error) = self.tx.command(id.cast_unsigned()) {
                 self.find("command", id, error.to_string(), Remedy::RestoreCopy);

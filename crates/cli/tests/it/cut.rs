@@ -146,9 +146,10 @@ fn verbs_cut_at_each_step_4() {
 }
 
 /// Verbs that write files, or what no reading verb shows.
-const FILES: [&[&str]; 5] = [
+const FILES: [&[&str]; 6] = [
     &["init", "new", "--author", "Ada"],
     &["export", "out"],
+    &["key", "export", "ada.key"],
     &["patch", "export", "[PATCH]", "--output", "math.patch"],
     &["rebuild"],
     &["token", "create", "ben"],

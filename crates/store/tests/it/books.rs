@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 
 use dm_collab::draft::{Draft, Stack};
-use dm_model::{DefHash, OpId, PatchId, Session, SessionId, SessionState, Space, Visibility};
+use dm_collab::trust::Root;
+use dm_model::{DefHash, EnvelopeId, OpId, PatchId, Session, SessionId, SessionState, Space, Succession, Visibility};
 use dm_store::{
     Arrival, AuthorKeyRecord, DraftHeader, ImportBase, KeyState, Remote, RemoteMode, StoreError, Token, WriteTx,
 };
@@ -309,6 +310,42 @@ fn keys_are_kept_by_author() -> TestResult {
     write(&temp, |tx| tx.put_key(&key("Ada", 2, KeyState::Trusted, 99)));
     let known = temp.store.read()?.keys_of("Ada")?;
     assert_eq!(known[1], key("Ada", 2, KeyState::Trusted, 20), "when it was first seen stays");
+    Ok(())
+}
+
+#[test]
+fn what_a_store_signs_with_and_what_was_overruled_is_kept() -> TestResult {
+    let temp = temp_store(1);
+    let change = EnvelopeId::from_bytes([7; 32]);
+    assert_eq!(temp.store.read()?.own_key("Ada")?, None);
+    assert_eq!(temp.store.read()?.succession()?, None);
+    let keys_of_ada = |n| keys(n).public();
+    let later = Succession::of(keys(1).public()).then(&keys(1), keys_of_ada(9)).unwrap();
+    write(&temp, |tx| {
+        tx.put_own_key("Ada", Some(&keys_of_ada(2)))?;
+        tx.put_own_key("Grace", Some(&keys_of_ada(3)))?;
+        tx.put_own_key("Ada", Some(&keys_of_ada(4)))?;
+        tx.put_succession(&later)?;
+        let (author, first_seen) = ("Ada".to_owned(), at(1));
+        tx.put_key(&AuthorKeyRecord { author, key: keys_of_ada(2), state: KeyState::Trusted, first_seen })?;
+        tx.overrule("Ada", &keys_of_ada(2), &[change].into())
+    });
+    {
+        let tx = temp.store.read()?;
+        let own = vec![("Ada".to_owned(), keys_of_ada(4)), ("Grace".to_owned(), keys_of_ada(3))];
+        assert_eq!((tx.own_keys()?, tx.succession()?), (own, Some(later)));
+        assert_eq!(tx.trust_roots("Ada")?, [Root { key: keys_of_ada(2), in_spite_of: [change].into() }]);
+        assert_eq!((tx.trust_roots("Grace")?, tx.key_facts_of("Ada")?.len()), (Vec::new(), 0));
+    }
+    write(&temp, |tx| tx.put_own_key("Ada", None));
+    assert_eq!(temp.store.read()?.own_key("Ada")?, None);
+    // Keys of another instance are damage, and no answer.
+    let foreign = Succession::of(keys(8).public()).then(&keys(8), keys_of_ada(9)).unwrap();
+    let mut tx = temp.store.write()?;
+    tx.put_succession(&foreign)?;
+    tx.commit()?;
+    assert!(matches!(temp.store.read()?.succession(), Err(StoreError::Damaged { .. })));
+    assert!(temp.store.read()?.verify().iter().any(|finding| finding.table == "succession"));
     Ok(())
 }
 
