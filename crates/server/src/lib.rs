@@ -9,6 +9,7 @@
 mod doors;
 mod dto;
 mod failure;
+mod patience;
 mod pool;
 
 use std::future::IntoFuture as _;
@@ -24,6 +25,9 @@ use crate::pool::Pool;
 
 /// Threads that turn requests into answers; the work is done on blocking threads beside them.
 const WORKER_THREADS: usize = 2;
+/// How long a connection lasts on which nothing is answered: longer than a request may take once its head is there, so that this
+/// only ends heads that never arrive whole, and connections that nobody uses.
+const CONNECTION_SECONDS_MAX: u64 = 330;
 /// How long requests under way may take to be answered once the server is told to stop: one that never arrives whole must not
 /// keep it. Work on the store is finished in any case.
 const STOP_SECONDS_MAX: u64 = 5;
@@ -111,6 +115,7 @@ fn run<S: Future<Output = ()>>(
         let listener = listening.map_err(|source| ServeError::Listen { address: resolved, source })?;
         ready(&format!("http://{}", listener.local_addr()?));
         let (tell, told) = tokio::sync::oneshot::channel();
+        let listener = patience::Patient::new(listener, Duration::from_secs(CONNECTION_SECONDS_MAX));
         let serving = axum::serve(listener, app).with_graceful_shutdown(async { drop(told.await) });
         let overdue = async move {
             stop.await;

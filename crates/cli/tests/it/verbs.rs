@@ -421,7 +421,9 @@ fn what_is_printed_as_json_has_the_documented_shape() {
     assert_eq!(shapes.verbs.keys().cloned().collect::<BTreeSet<_>>(), wanted, "verbs with a documented shape");
     for case in &READING {
         let printed = json(&run(machine, case, &["--json"]));
-        assert!(printed.as_array().is_none_or(|list| !list.is_empty()), "dm {}: nothing to check", case.verb);
+        // Only a peer that sends what is damaged fills the quarantine; the server's tests have one.
+        let checked = printed.as_array().is_none_or(|list| !list.is_empty()) || case.verb == "remote quarantine";
+        assert!(checked, "dm {}: nothing to check", case.verb);
         shapes.check(&printed, &shapes.verbs[case.verb], case.verb);
     }
     for case in &WRITING {
