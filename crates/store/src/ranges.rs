@@ -38,15 +38,20 @@ fn place((time, h8): Columns) -> Place {
     Place { time, prefix: h8.cast_unsigned() ^ SIGN }
 }
 
-/// The columns of both ends of a range: where there is none, all are before it.
-fn ends(range: &Range) -> (i64, i64, bool, i64, i64) {
+/// The columns of both ends of a range: without an end, the last place there can be.
+fn ends(range: &Range) -> (i64, i64, i64, i64) {
     let (time, h8) = columns(range.from);
     let (to_time, to_h8) = range.to.map_or((i64::MAX, i64::MAX), columns);
-    (time, h8, range.to.is_none(), to_time, to_h8)
+    (time, h8, to_time, to_h8)
 }
 
-/// `?2`.. are the [`ends`] of a range.
-const INSIDE: &str = "(a.time, a.h8) >= (?2, ?3) AND (?4 OR (a.time, a.h8) < (?5, ?6))";
+/// The condition for rows inside a range, of which `?2` to `?5` are the [`ends`]: both bounds are looked up in the key.
+fn inside(range: &Range) -> &'static str {
+    match range.to {
+        Some(_) => "(a.time, a.h8) >= (?2, ?3) AND (a.time, a.h8) < (?4, ?5)",
+        None => "(a.time, a.h8) >= (?2, ?3) AND (a.time, a.h8) <= (?4, ?5)",
+    }
+}
 
 impl ReadTx<'_> {
     /// The number that a space has in tables, if it has one.
@@ -59,12 +64,13 @@ impl ReadTx<'_> {
 
     /// The envelopes of a range with their places, in order; of those at one place by id.
     fn placed(&self, space: i64, range: &Range) -> Result<Vec<(Place, EnvelopeId)>, StoreError> {
+        let within = inside(range);
         let sql = format!(
-            "SELECT a.time, a.h8, l.hash FROM env_at a JOIN log l ON l.id = a.env WHERE a.space = ?1 AND {INSIDE}
+            "SELECT a.time, a.h8, l.hash FROM env_at a JOIN log l ON l.id = a.env WHERE a.space = ?1 AND {within}
              ORDER BY a.time, a.h8"
         );
-        let (time, h8, endless, to_time, to_h8) = ends(range);
-        let mut rows = self.rows(&sql, (space, time, h8, endless, to_time, to_h8), |row| {
+        let (time, h8, to_time, to_h8) = ends(range);
+        let mut rows = self.rows(&sql, (space, time, h8, to_time, to_h8), |row| {
             Ok((place((row.get(0)?, row.get(1)?)), EnvelopeId::from_bytes(row.get(2)?)))
         })?;
         rows.sort_unstable();
@@ -81,11 +87,12 @@ impl ReadTx<'_> {
 
     /// The buckets that begin in a range.
     fn buckets(&self, space: i64, range: &Range) -> Result<Vec<(Place, Fingerprint)>, StoreError> {
+        let within = inside(range);
         let sql = format!(
-            "SELECT a.time, a.h8, a.count, a.sum FROM bucket a WHERE a.space = ?1 AND {INSIDE} ORDER BY a.time, a.h8"
+            "SELECT a.time, a.h8, a.count, a.sum FROM bucket a WHERE a.space = ?1 AND {within} ORDER BY a.time, a.h8"
         );
-        let (time, h8, endless, to_time, to_h8) = ends(range);
-        self.rows(&sql, (space, time, h8, endless, to_time, to_h8), |row| {
+        let (time, h8, to_time, to_h8) = ends(range);
+        self.rows(&sql, (space, time, h8, to_time, to_h8), |row| {
             let sum = Fingerprint { count: row.get::<_, i64>(2)?.cast_unsigned(), sum: row.get(3)? };
             Ok((place((row.get(0)?, row.get(1)?)), sum))
         })
@@ -120,13 +127,14 @@ impl ReadTx<'_> {
     /// The disk.
     pub fn range_ids(&self, space: Space, range: &Range, limit: usize) -> Result<Vec<EnvelopeId>, StoreError> {
         let Some(local) = self.space_local(space)? else { return Ok(Vec::new()) };
+        let within = inside(range);
         let sql = format!(
-            "SELECT l.hash FROM env_at a JOIN log l ON l.id = a.env WHERE a.space = ?1 AND {INSIDE}
-             ORDER BY a.time, a.h8, a.env LIMIT ?7"
+            "SELECT l.hash FROM env_at a JOIN log l ON l.id = a.env WHERE a.space = ?1 AND {within}
+             ORDER BY a.time, a.h8, a.env LIMIT ?6"
         );
-        let (time, h8, endless, to_time, to_h8) = ends(range);
+        let (time, h8, to_time, to_h8) = ends(range);
         let limit = i64::try_from(limit).unwrap_or(i64::MAX);
-        self.rows(&sql, (local, time, h8, endless, to_time, to_h8, limit), |row| row.get(0).map(EnvelopeId::from_bytes))
+        self.rows(&sql, (local, time, h8, to_time, to_h8, limit), |row| row.get(0).map(EnvelopeId::from_bytes))
     }
 
     /// Places inside a range that cut it into so many parts at most, of about as many envelopes each. None if all of them stand

@@ -330,3 +330,31 @@ fn sums_of_ranges_are_those_of_what_stands_there() {
         check_ranges(&tx, &mut dice);
     }
 }
+
+/// Whatever there is to compare is looked up, not read through: SQLite's own plan says so.
+#[test]
+fn exchanges_read_no_table_through() {
+    let temp = super::support::temp_store(1);
+    let path = temp.store.path().to_path_buf();
+    drop(temp.store);
+    let raw = rusqlite::Connection::open(path).unwrap();
+    let inside = "a.space = ?1 AND (a.time, a.h8) >= (?2, ?3) AND (a.time, a.h8) < (?4, ?5) ORDER BY a.time, a.h8";
+    let range = "(space=? AND (time,h8)>(?,?) AND (time,h8)<(?,?))";
+    for (sql, wanted) in [
+        (format!("SELECT a.time, l.hash FROM env_at a JOIN log l ON l.id = a.env WHERE {inside}"), range),
+        (format!("SELECT a.count FROM bucket a WHERE {inside}"), range),
+        (
+            "SELECT time FROM bucket WHERE space = ?1 AND (time, h8) <= (?2, ?3) ORDER BY time DESC, h8 DESC LIMIT 1"
+                .to_owned(),
+            "(space=? AND (time,h8)<(?,?))",
+        ),
+        ("SELECT env FROM unsent WHERE remote = ?1 AND space = ?2".to_owned(), "(remote=? AND space=?)"),
+    ] {
+        let mut statement = raw.prepare(&format!("EXPLAIN QUERY PLAN {sql}")).unwrap();
+        let count = statement.parameter_count();
+        let params = rusqlite::params_from_iter((0..count).map(|_| 1));
+        let plan: Vec<String> = statement.query_map(params, |row| row.get(3)).unwrap().map(Result::unwrap).collect();
+        assert!(plan[0].contains(wanted), "{sql}: {plan:?}");
+        assert!(!plan.iter().any(|step| step.contains("SCAN") || step.contains("TEMP B-TREE")), "{sql}: {plan:?}");
+    }
+}
