@@ -6,7 +6,7 @@ use dm_model::{DefHash, EnvelopeId, RevisionId, Space};
 
 use super::message::{BEHIND_IDS_MAX, Delivery, Message, Section, SpaceClaim, Verdict};
 use super::parcel::{Parcel, Received, still_missing};
-use super::ranges::{self, Claim, Range, RangeAnswer};
+use super::ranges::{self, Claim, LIST_IDS, Range, RangeAnswer};
 use super::{ExchangeRead, GET_PAIRS, Named as _, ProtocolError, Step, SyncError, set_element};
 use crate::read::{Need, ReadError};
 use crate::state::Fingerprint;
@@ -192,6 +192,11 @@ fn ahead(own: Fingerprint, claim: &SpaceClaim, read: &dyn ExchangeRead) -> Resul
         }
     }
     let Some((of_known, count)) = found else { return Ok(None) };
+    // Of what is offered the asker may hold as many as it has not sent. If that could be most of it, ranges cost less.
+    let unsent = claim.all.count.saturating_sub(claim.known.count);
+    if of_known && count > LIST_IDS as u64 && unsent > count / 2 {
+        return Ok(None);
+    }
     let newest = newest.get(..usize::try_from(count).unwrap_or(0)).unwrap_or_default();
     Ok(Some(Verdict::Ahead { of_known, offered: read.ids_in_order(newest)? }))
 }
