@@ -310,11 +310,14 @@ pub enum PatchCommand {
     },
     /// Write patches as one text that travels by mail
     Export(PatchExportArgs),
-    /// Take the patches of a patch file; nothing is applied
+    /// Take the patches of a patch file; nothing is applied without --apply
     Import {
         /// A patch file, or - for standard input
         #[arg(value_hint = ValueHint::FilePath)]
         file: PathBuf,
+        /// Put them into main too, all or none
+        #[arg(long)]
+        apply: bool,
         /// Say what it would bring, write nothing
         #[arg(long)]
         dry_run: bool,

@@ -94,9 +94,13 @@ pub(crate) fn is_effective_before(
     before: Option<&EntityState>,
     op: &OpId,
 ) -> Result<bool, ReadError> {
-    let Some(before) = before else { return Ok(false) };
-    let is_head = before.registers.values().any(|state| state.heads.iter().any(|head| head.op == *op));
-    if is_head { Ok(true) } else { read.op_effective(op) }
+    if before.is_none() || has_head(before, op) { Ok(before.is_some()) } else { read.op_effective(op) }
+}
+
+/// Whether an op is a head of an entity in this state.
+pub(crate) fn has_head(state: Option<&EntityState>, op: &OpId) -> bool {
+    let registers = state.into_iter().flat_map(|state| state.registers.values());
+    registers.flat_map(|register| &register.heads).any(|head| head.op == *op)
 }
 
 /// Replaces an entity's part of a view fingerprint.

@@ -87,6 +87,10 @@ pub trait ProjectionRead {
     fn key_facts(&self, author: &str) -> Result<Vec<Arc<Envelope>>, ReadError>;
     /// An entity in the own main, if it exists there.
     fn entity(&self, entity: &EntityId) -> Result<Option<EntityState>, ReadError>;
+    /// Whether an entity exists and is live nowhere.
+    fn is_deleted(&self, entity: &EntityId) -> Result<bool, ReadError> {
+        Ok(self.entity(entity)?.is_some_and(|state| !state.is_live()))
+    }
     /// The entities live at a location in the own main, ascending.
     fn entities_at(&self, location: &Location) -> Result<Vec<EntityId>, ReadError>;
     /// The entities of the own main that have a contested register, an edit beside a deletion or deprecation, ascending.

@@ -4,6 +4,7 @@
 //! has at least what the own main has.
 
 use std::cell::OnceCell;
+use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -11,7 +12,7 @@ use dm_model::{Action, Body, DefHash, EntityId, Kind, Location, Op, OpId, Regist
 
 use crate::conflict::{self, Conflict};
 use crate::delta::ContentHead;
-use crate::fold::{RevisionOps, is_effective_before, renew_fingerprint};
+use crate::fold::{RevisionOps, has_head, is_effective_before, renew_fingerprint};
 use crate::read::{ProjectionRead, ReadError};
 use crate::register::restate;
 use crate::state::{EntityState, Fingerprint, Head, RegisterState};
@@ -120,6 +121,15 @@ impl<'a> View<'a> {
     /// # Errors
     /// [`ReadError`], as for everything that asks a view.
     pub fn over(read: &'a dyn ProjectionRead, overlay: Overlay) -> Result<Self, ReadError> {
+        Self::over_known(read, overlay, BTreeMap::new())
+    }
+
+    /// As [`View::over`], where the states below of some entities are known already.
+    fn over_known(
+        read: &'a dyn ProjectionRead,
+        overlay: Overlay,
+        mut known: BTreeMap<EntityId, Option<EntityState>>,
+    ) -> Result<Self, ReadError> {
         let main_is_empty = !overlay.ops.is_empty() && read.view_fingerprint()?.count == 0;
         let mut view = Self { main_is_empty, overlay, ..Self::main(read) };
         let mut by_entity: BTreeMap<EntityId, Vec<(OpId, &Op)>> = BTreeMap::new();
@@ -128,7 +138,11 @@ impl<'a> View<'a> {
         }
         let mut changed = BTreeMap::new();
         for (entity, ops) in by_entity {
-            let before = if main_is_empty { None } else { read.entity(&entity)? };
+            let before = match known.remove(&entity) {
+                _ if main_is_empty => None,
+                Some(known) => known,
+                None => read.entity(&entity)?,
+            };
             let mut added = Vec::with_capacity(ops.len());
             for (id, op) in ops {
                 if !is_effective_before(read, before.as_ref(), &id)? {
@@ -159,6 +173,7 @@ impl<'a> View<'a> {
     pub fn session(read: &'a dyn ProjectionRead, layers: &SessionLayers<'_>) -> Result<Self, ReadError> {
         let mut overlay = Overlay::default();
         let mut needs = BTreeSet::new();
+        let mut below: BTreeMap<EntityId, Option<EntityState>> = BTreeMap::new();
         for (place, layer) in layers.own.iter().enumerate() {
             match layer {
                 Layer::Effective(revision) => overlay.own_revisions.push((*revision, place)),
@@ -168,7 +183,12 @@ impl<'a> View<'a> {
                 }
                 Layer::Draft(ops) => {
                     for (id, op) in *ops {
-                        needs.extend(op.needs());
+                        // Most stand on what the main shows: its heads, which are looked at anyway, take effect.
+                        let before = match below.entry(op.entity) {
+                            Entry::Occupied(known) => known.into_mut(),
+                            Entry::Vacant(unknown) => unknown.insert(read.entity(&op.entity)?),
+                        };
+                        needs.extend(op.needs().filter(|need| !has_head(before.as_ref(), need)));
                         overlay.add_own(place, *id, Arc::new(op.clone()));
                     }
                 }
@@ -181,7 +201,7 @@ impl<'a> View<'a> {
         for head in &layers.definitions {
             overlay.define(head.clone());
         }
-        let mut view = Self::over(read, overlay)?;
+        let mut view = Self::over_known(read, overlay, below)?;
         view.take_up_preferred()?;
         Ok(view)
     }
@@ -535,7 +555,7 @@ impl<'a> View<'a> {
     fn is_deleted(&self, entity: &EntityId) -> Result<bool, ReadError> {
         match self.changed.get(entity) {
             Some(changed) => Ok(!changed.after.is_live()),
-            None => Ok(self.entity_below(entity)?.is_some_and(|state| !state.is_live())),
+            None => Ok(!self.main_is_empty && self.read.is_deleted(entity)?),
         }
     }
 

@@ -65,8 +65,13 @@ fn op(look: &Look<'_>, workspace: &Workspace, id: &OpId) -> Result<Option<Op>, E
 }
 
 /// A register's value as an op's author saw it: that of what the op replaces.
-fn replaced(look: &Look<'_>, workspace: &Workspace, of: &Op, register: Register) -> Result<Option<Value>, EngineError> {
-    for id in &of.supersedes {
+fn replaced(
+    look: &Look<'_>,
+    workspace: &Workspace,
+    supersedes: &[OpId],
+    register: Register,
+) -> Result<Option<Value>, EngineError> {
+    for id in supersedes {
         if let Some(value) = op(look, workspace, id)?.and_then(|op| op.action.value(register)) {
             return Ok(Some(value));
         }
@@ -79,7 +84,9 @@ fn replaced(look: &Look<'_>, workspace: &Workspace, of: &Op, register: Register)
 struct Effect {
     created: bool,
     settles: bool,
-    content: Option<(Option<DefHash>, DefHash)>,
+    content: Option<DefHash>,
+    /// The writes that the content was made from; what they had is looked up only for a diff.
+    supersedes: Vec<OpId>,
     location: Option<(Option<Location>, Option<Location>)>,
     others: Vec<&'static str>,
 }
@@ -96,18 +103,15 @@ fn effects(look: &Look<'_>, workspace: &Workspace, ops: &[Op]) -> Result<Vec<(En
         match &op.action {
             Action::CreateName { location, content, .. } => {
                 effect.created = true;
-                effect.content = Some((None, *content));
+                effect.content = Some(*content);
                 effect.location = Some((None, Some(location.clone())));
             }
             Action::UpdateName { new, .. } => {
-                let before = match replaced(look, workspace, op, Register::Content)? {
-                    Some(Value::Content(hash)) => Some(hash),
-                    _ => None,
-                };
-                effect.content = Some((before, *new));
+                effect.content = Some(*new);
+                effect.supersedes.clone_from(&op.supersedes);
             }
             Action::MoveName { .. } | Action::DeleteName => {
-                let before = match replaced(look, workspace, op, Register::Location)? {
+                let before = match replaced(look, workspace, &op.supersedes, Register::Location)? {
                     Some(Value::Location(location)) => location,
                     _ => None,
                 };
@@ -136,8 +140,8 @@ pub(crate) fn draft_changes(look: &Look<'_>, workspace: &Workspace, at: usize) -
 }
 
 fn changes_of(look: &Look<'_>, entity: EntityId, effect: &Effect) -> Result<Vec<Change>, EngineError> {
-    let hash = match &effect.content {
-        Some((_, hash)) => Some(*hash),
+    let hash = match effect.content {
+        Some(hash) => Some(hash),
         None => look.content(&entity)?,
     };
     let kind = hash.map(|hash| look.kind(&hash)).transpose()?.flatten().map(|kind| kind.as_str().to_owned());
@@ -180,7 +184,10 @@ pub(crate) fn patch_diff(
         let at: Location = look.last_location(&entity)?.parse()?;
         let deleted = matches!(effect.location, Some((_, None)));
         let (before, after) = match effect.content {
-            Some((before, after)) => (before, Some(after)),
+            Some(after) => match replaced(look, workspace, &effect.supersedes, Register::Content)? {
+                Some(Value::Content(before)) => (Some(before), Some(after)),
+                _ => (None, Some(after)),
+            },
             None => (look.content(&entity)?, look.content(&entity)?),
         };
         let render = |hash: Option<DefHash>| -> Result<Option<String>, EngineError> {

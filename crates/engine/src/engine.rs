@@ -206,6 +206,12 @@ impl Engine {
         self.waiting_max
     }
 
+    /// What was done in the store so far, as [`Store::steps`] counts it.
+    #[must_use]
+    pub fn steps(&self) -> u64 {
+        self.store.steps()
+    }
+
     /// The store.
     pub(crate) fn store(&self) -> &Store {
         &self.store

@@ -3,7 +3,7 @@
 //! The machines of `dm_collab::sync` say what comes next; here it is done: messages go over a line, parcels into the store,
 //! each in a transaction of its own, so that a cut loses at most the parcel under way.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use dm_collab::exchange::Selection;
@@ -114,19 +114,21 @@ impl Transaction<'_> {
         new_keys: Vec<NewKey>,
     ) -> Result<(Received, Vec<EnvelopeId>), EngineError> {
         let (selection, made) = self.apply_received()?;
-        let brought = revisions_of(&self.tx, arrived)?.into_iter().collect();
+        let brought: BTreeSet<PatchId> = revisions_of(&self.tx, arrived)?.into_iter().collect();
         let look = self.look(None)?;
-        let summarize = |ids: &BTreeSet<PatchId>| -> Result<Vec<PatchSummary>, EngineError> {
-            ids.iter().map(|patch| patches::summary(&look, &self.workspace, patch)).collect()
-        };
-        let applied = selection.apply.iter().map(|(patch, _)| *patch).collect();
+        let applied: BTreeSet<PatchId> = selection.apply.iter().map(|(patch, _)| *patch).collect();
+        // Most of what came was applied: each is summarized once.
+        let told: Vec<PatchId> = applied.union(&brought).copied().collect();
+        let summaries = patches::summaries(&self.tx, &self.workspace, &told)?;
+        let summaries: BTreeMap<PatchId, PatchSummary> = told.into_iter().zip(summaries).collect();
+        let of = |ids: &BTreeSet<PatchId>| ids.iter().filter_map(|id| summaries.get(id).cloned()).collect();
         let mut held = Vec::new();
         for patch in &selection.held {
             held.push(held_patch(&look, &self.workspace, patch)?);
         }
         let received = Received {
-            patches: summarize(&brought)?,
-            applied: summarize(&applied)?,
+            patches: of(&brought),
+            applied: of(&applied),
             held,
             conflicts: conflict_summaries(&look, &self.workspace)?,
             new_keys,
@@ -415,13 +417,10 @@ impl<M: Asking> Exchange<'_, M> {
     fn report(self) -> Result<ExchangeReport, EngineError> {
         let outcome = self.machine.outcome();
         let snapshot = self.engine.snapshot(&SessionChoice::Current)?;
-        let look = snapshot.look()?;
         let revisions = revisions_of(&snapshot.tx, &outcome.sent)?;
         let sent_revisions = revisions.len();
-        let mut sent = Vec::new();
-        for patch in revisions.into_iter().collect::<BTreeSet<PatchId>>() {
-            sent.push(patches::summary(&look, &snapshot.workspace, &patch)?);
-        }
+        let sent: Vec<PatchId> = revisions.into_iter().collect::<BTreeSet<PatchId>>().into_iter().collect();
+        let sent = patches::summaries(&snapshot.tx, &snapshot.workspace, &sent)?;
         Ok(ExchangeReport {
             remote: self.remote.name,
             dry_run: self.dry_run,

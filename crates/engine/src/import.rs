@@ -126,9 +126,7 @@ impl Transaction<'_> {
     }
 
     fn summaries(&self, ids: impl Iterator<Item = PatchId>) -> Result<Vec<PatchSummary>, EngineError> {
-        let look = self.look(None)?;
-        let all: Vec<String> = patches::all_patches(&self.tx)?.iter().map(ToString::to_string).collect();
-        ids.map(|patch| patches::summary_among(&look, &self.workspace, &patch, &all)).collect()
+        patches::summaries(&self.tx, &self.workspace, &ids.collect::<Vec<_>>())
     }
 
     /// Into a main that holds something: drafts of the session, one per module, or the one in focus.

@@ -86,7 +86,7 @@ impl<'a> Look<'a> {
     }
 
     pub(crate) fn kind(&self, hash: &DefHash) -> Result<Option<Kind>, EngineError> {
-        Ok(self.tx.definition_head(hash)?.map(|(kind, _)| kind))
+        Ok(self.tx.definition_kind(hash)?)
     }
 
     /// What the language is told of an entity.

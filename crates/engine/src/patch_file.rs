@@ -11,7 +11,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use dm_collab::patch::revision_body;
 use dm_collab::sync::{self, Sealed, SyncError};
-use dm_collab::{Presence, ProjectionRead as _};
+use dm_collab::{Need, Presence, ProjectionRead as _};
 use dm_model::{Action, Body, DefHash, Definition, Deprecation, EntityId, OpId, PatchId, RevisionId, Space, entity_id};
 use dm_store::ReadTx;
 
@@ -122,13 +122,11 @@ impl Snapshot<'_> {
         let needs = payload.needs.len() as u64;
         let checked = Checked::of(payload.clone())?;
         let text = text::print(&checked, &payload)?;
-        let all: Vec<String> = patches::all_patches(&self.tx)?.iter().map(ToString::to_string).collect();
-        let mut summaries = Vec::new();
+        let mut ids = Vec::new();
         for revision in &revisions {
-            if let Some(body) = revision_body(&self.tx, revision)? {
-                summaries.push(patches::summary_among(&look, &self.workspace, &body.patch, &all)?);
-            }
+            ids.extend(revision_body(&self.tx, revision)?.map(|body| body.patch));
         }
+        let summaries = patches::summaries(&self.tx, &self.workspace, &ids)?;
         Ok(PatchFileReport { patches: summaries, needs, path: None, text })
     }
 }
@@ -157,14 +155,14 @@ fn pack(look: &Look<'_>, revisions: &[RevisionId]) -> Result<Payload, EngineErro
     let tx = look.tx;
     let mut payload = Payload::default();
     let (mut own, mut needed, mut entities) = (BTreeSet::new(), BTreeSet::new(), BTreeSet::new());
-    let (mut contents, mut olds) = (Vec::new(), BTreeSet::new());
+    let (mut contents, mut held, mut olds) = (Vec::new(), BTreeSet::new(), BTreeSet::new());
     for id in revisions {
         let Some(envelope) = tx.envelope(id)? else { continue };
         let Body::Revision(revision) = envelope.body() else { continue };
         own.extend(revision.ops.iter().map(dm_model::Op::id));
         needed.extend(revision.needs());
         for hash in revision.contents() {
-            if !contents.contains(&hash) {
+            if held.insert(hash) {
                 contents.push(hash);
             }
         }
@@ -246,12 +244,13 @@ impl Transaction<'_> {
         text::compare(&file, &text::print_readable(&checked)?)?;
         let mut ids: Vec<RevisionId> = Vec::new();
         let mut patch_ids: Vec<PatchId> = Vec::new();
+        let mut seen = BTreeSet::new();
         let mut fresh = 0;
         for envelope in &checked.received.envelopes {
             fresh += u64::from(self.tx.presence(&envelope.id())? == Presence::Absent);
             ids.push(envelope.id());
             if let Body::Revision(revision) = envelope.body()
-                && !patch_ids.contains(&revision.patch)
+                && seen.insert(revision.patch)
             {
                 patch_ids.push(revision.patch);
             }
@@ -264,18 +263,13 @@ impl Transaction<'_> {
                 waits_for.insert(format!("{} {}", note.patch.short(), note.intent));
             }
         }
-        let all: Vec<String> = patches::all_patches(&self.tx)?.iter().map(ToString::to_string).collect();
-        let look = self.look(None)?;
-        let mut summaries = Vec::new();
-        for patch in &patch_ids {
-            let mut summary = patches::summary_among(&look, &self.workspace, patch, &all)?;
+        let mut summaries = patches::summaries(&self.tx, &self.workspace, &patch_ids)?;
+        for (patch, summary) in patch_ids.iter().zip(&mut summaries) {
             if summary.revision.is_none() {
                 // It waits for what it needs, so that no list of patches knows of it yet.
-                fill_from_revision(&self.tx, &ids, patch, &mut summary)?;
+                fill_from_revision(&self.tx, &ids, patch, summary)?;
             }
-            summaries.push(summary);
         }
-        drop(look);
         let pending = self.pending_among(&ids)?;
         if fresh > 0 {
             let words = summaries.iter().map(|patch| patch.intent.clone()).collect::<Vec<_>>().join("; ");
@@ -288,7 +282,41 @@ impl Transaction<'_> {
             pending,
             waits_for: waits_for.into_iter().collect(),
             new_keys,
+            applied: None,
         })
+    }
+
+    /// As [`Transaction::import_patch_file`], and puts those of the patches into main that are not there: all or none.
+    ///
+    /// # Errors
+    /// As that, or as [`Transaction::apply`]. Then nothing is written, so that nothing of the file is here.
+    pub fn apply_patch_file(&mut self, text: &str) -> Result<PatchImportReport, EngineError> {
+        let mut report = self.import_patch_file(text)?;
+        if report.pending > 0 {
+            return Err(self.missing_needs(&report)?);
+        }
+        let applied = dm_collab::patch::Status::Applied.as_str();
+        let open: Vec<String> =
+            report.patches.iter().filter(|patch| patch.status != applied).map(|patch| patch.id.clone()).collect();
+        if !open.is_empty() {
+            report.applied = Some(self.apply_all(&open)?);
+        }
+        Ok(report)
+    }
+
+    /// Why patches of a file cannot be applied: one of them waits for ops that are not here.
+    fn missing_needs(&self, report: &PatchImportReport) -> Result<EngineError, EngineError> {
+        let pending = self.tx.pending()?;
+        for summary in &report.patches {
+            let Some(revision) = summary.revision.as_ref().and_then(|id| id.parse::<RevisionId>().ok()) else {
+                continue;
+            };
+            let Some(needs) = pending.get(&revision) else { continue };
+            let op = |need: &Need| if let Need::Op(op) = need { Some(*op) } else { None };
+            let missing = needs.iter().filter_map(op).collect();
+            return Ok(EngineError::MissingNeeds { patch: summary.id.parse()?, missing });
+        }
+        Ok(EngineError::NoSuchPatch(report.waits_for.join(", ")))
     }
 
     /// How many of these wait for something they need.

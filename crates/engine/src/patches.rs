@@ -1,6 +1,6 @@
 //! Patches: listed, shown, made ready, taken back, applied.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use dm_collab::conflict::{Conflict, ConflictKind};
 use dm_collab::patch::{self, Status};
@@ -49,6 +49,11 @@ pub(crate) fn all_patches(tx: &ReadTx<'_>) -> Result<Vec<PatchId>, EngineError> 
 
 /// The patch that the start of an id means.
 pub(crate) fn find(tx: &ReadTx<'_>, prefix: &str) -> Result<PatchId, EngineError> {
+    if let Ok(id) = prefix.parse::<PatchId>()
+        && (tx.draft_header(&id)?.is_some() || !tx.revisions(&id)?.is_empty())
+    {
+        return Ok(id);
+    }
     let all = all_patches(tx)?;
     let found: Vec<&PatchId> =
         all.iter().filter(|patch| !prefix.is_empty() && patch.to_string().starts_with(prefix)).collect();
@@ -84,6 +89,51 @@ pub(crate) fn headed(intent: &str) -> (String, Option<String>) {
     }
 }
 
+/// What the summaries of many patches have in common, looked up once.
+pub(crate) struct Among {
+    /// All patches as they are spelled, ascending.
+    spelled: Vec<String>,
+    /// The names of the sessions that patches belong to.
+    sessions: BTreeMap<PatchId, String>,
+}
+
+impl Among {
+    pub(crate) fn all(tx: &ReadTx<'_>) -> Result<Self, EngineError> {
+        let mut spelled: Vec<String> = all_patches(tx)?.iter().map(ToString::to_string).collect();
+        spelled.sort_unstable();
+        let mut sessions = BTreeMap::new();
+        for session in tx.sessions()? {
+            for patch in session.patches {
+                sessions.entry(patch).or_insert_with(|| session.name.clone());
+            }
+        }
+        Ok(Self { spelled, sessions })
+    }
+
+    /// The shortest beginning that no other patch shares: only those next to it in order share as much.
+    fn short(&self, id: &str) -> String {
+        let at = self.spelled.partition_point(|other| other.as_str() < id);
+        let beside = self.spelled.get(at.saturating_sub(1)..(at + 2).min(self.spelled.len()));
+        short(id, beside.unwrap_or_default())
+    }
+}
+
+/// Up to so many patches are looked up one by one; for more, what they have in common is looked up once.
+const ONE_BY_ONE_MAX: usize = 16;
+
+/// Patches on a line each.
+pub(crate) fn summaries(
+    tx: &ReadTx<'_>,
+    workspace: &Workspace,
+    ids: &[PatchId],
+) -> Result<Vec<PatchSummary>, EngineError> {
+    if ids.len() <= ONE_BY_ONE_MAX {
+        return ids.iter().map(|id| summary_in(tx, workspace, id)).collect();
+    }
+    let among = Among::all(tx)?;
+    ids.iter().map(|id| summary_among(tx, workspace, id, &among)).collect()
+}
+
 /// A patch on a line.
 pub(crate) fn summary(look: &Look<'_>, workspace: &Workspace, id: &PatchId) -> Result<PatchSummary, EngineError> {
     summary_in(look.tx, workspace, id)
@@ -94,34 +144,42 @@ pub(crate) fn summary_in(tx: &ReadTx<'_>, workspace: &Workspace, id: &PatchId) -
     let mut beside = tx.patches_beside(id)?;
     beside.extend(tx.draft_ids()?);
     let ids: Vec<String> = beside.iter().map(ToString::to_string).collect();
-    summary_of(tx, workspace, id, &ids)
+    let short = short(&id.to_string(), &ids);
+    let session = session_of(tx, workspace, id)?;
+    summary_of(tx, workspace, id, short, session)
 }
 
-/// As [`summary`], for many: the ids are those of [`all_patches`].
+/// As [`summary`], for many.
 pub(crate) fn summary_among(
-    look: &Look<'_>,
+    tx: &ReadTx<'_>,
     workspace: &Workspace,
     id: &PatchId,
-    ids: &[String],
+    among: &Among,
 ) -> Result<PatchSummary, EngineError> {
-    summary_of(look.tx, workspace, id, ids)
+    let session = among.sessions.get(id).cloned();
+    summary_of(tx, workspace, id, among.short(&id.to_string()), session)
 }
 
 fn summary_of(
     tx: &ReadTx<'_>,
     workspace: &Workspace,
     id: &PatchId,
-    ids: &[String],
+    short: String,
+    session: Option<String>,
 ) -> Result<PatchSummary, EngineError> {
-    let spelled = id.to_string();
+    let applied = match tx.own_membership(id)? {
+        Membership::In(revision) => Some(revision),
+        _ => None,
+    };
+    let status = if applied.is_some() { Status::Applied } else { patch::status(tx, id)? };
     let mut summary = PatchSummary {
-        short: short(&spelled, ids),
-        id: spelled,
+        short,
+        id: id.to_string(),
         intent: String::new(),
         body: None,
         author: String::new(),
-        status: patch::status(tx, id)?.as_str().to_owned(),
-        session: session_of(tx, workspace, id)?,
+        status: status.as_str().to_owned(),
+        session,
         focused: workspace.session.focused == Some(*id),
         changes: 0,
         created_at: 0,
@@ -130,9 +188,12 @@ fn summary_of(
         space: None,
         held: None,
     };
-    let revision = match open_revision(tx, id)? {
+    let revision = match applied {
         Some(revision) => Some(revision),
-        None => patch::latest(tx, id)?.first().copied(),
+        None => match open_revision(tx, id)? {
+            Some(revision) => Some(revision),
+            None => patch::latest(tx, id)?.first().copied(),
+        },
     };
     if let Some(header) = tx.draft_header(id)? {
         summary.status = Status::Draft.as_str().to_owned();
@@ -328,16 +389,34 @@ impl Transaction<'_> {
     /// If something it needs is missing, or it conflicts with main and is not forced.
     pub fn apply(&mut self, prefix: Option<&str>, force: bool) -> Result<ApplyReport, EngineError> {
         let id = find_or_focused(&self.tx, &self.workspace, prefix)?;
+        self.apply_together(&[id], force)
+    }
+
+    /// Puts patches into main in one fact, with all that they need: all of them or none.
+    ///
+    /// # Errors
+    /// As [`Transaction::apply`], for the first patch that has one.
+    pub fn apply_all(&mut self, ids: &[String]) -> Result<ApplyReport, EngineError> {
+        let ids = ids.iter().map(|id| find(&self.tx, id)).collect::<Result<Vec<_>, _>>()?;
+        self.apply_together(&ids, false)
+    }
+
+    fn apply_together(&mut self, ids: &[PatchId], force: bool) -> Result<ApplyReport, EngineError> {
+        let Some(id) = ids.first().copied() else { return Err(EngineError::NoFocus) };
         let before: Vec<Conflict> = self.listed_conflicts()?;
-        self.ready_with_drafts_below(&id)?;
-        let status = patch::status(&*self.tx, &id)?;
-        if status == Status::Applied || status == Status::Rejected {
-            return Err(EngineError::WrongStatus { patch: id, found: status.as_str(), wanted: "ready" });
+        let mut chosen = Vec::with_capacity(ids.len());
+        for id in ids {
+            self.ready_with_drafts_below(id)?;
+            let status = patch::status(&*self.tx, id)?;
+            if status == Status::Applied || status == Status::Rejected {
+                return Err(EngineError::WrongStatus { patch: *id, found: status.as_str(), wanted: "ready" });
+            }
+            let Some(revision) = open_revision(&*self.tx, id)? else {
+                return Err(EngineError::WrongStatus { patch: *id, found: "draft or disputed", wanted: "ready" });
+            };
+            chosen.push((*id, revision));
         }
-        let Some(revision) = open_revision(&*self.tx, &id)? else {
-            return Err(EngineError::WrongStatus { patch: id, found: "draft or disputed", wanted: "ready" });
-        };
-        let group = patch::apply_group(&*self.tx, &[(id, revision)])?;
+        let group = patch::apply_group(&*self.tx, &chosen)?;
         if !group.missing.is_empty() {
             return Err(EngineError::MissingNeeds { patch: id, missing: group.missing });
         }
@@ -435,11 +514,9 @@ impl Transaction<'_> {
         for conflict in before.iter().filter(|conflict| !after.contains(&conflict.id)) {
             settled.push(crate::conflicts::sentence(&look, conflict)?);
         }
-        let mut applied = Vec::new();
-        for (patch, _) in members {
-            applied.push(summary(&look, &self.workspace, patch)?);
-        }
         drop(look);
+        let patches: Vec<PatchId> = members.iter().map(|(patch, _)| *patch).collect();
+        let applied = summaries(&self.tx, &self.workspace, &patches)?;
         let intent = applied.last().map(|patch: &PatchSummary| patch.intent.clone()).unwrap_or_default();
         let others = if applied.len() > 1 { format!(" and {} with it", applied.len() - 1) } else { String::new() };
         self.tell("patch apply", format!("{intent}{others}"));

@@ -468,7 +468,7 @@ pub struct ConflictSummary {
 }
 
 /// What applying did, or would do.
-#[derive(Debug, Clone, Serialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct ApplyReport {
     /// Whether nothing was written.
     pub dry_run: bool,
@@ -608,6 +608,8 @@ pub struct PatchImportReport {
     pub waits_for: Vec<String>,
     /// Keys seen for the first time.
     pub new_keys: Vec<NewKey>,
+    /// What applying them did, if that was asked for.
+    pub applied: Option<ApplyReport>,
 }
 
 /// A command that wrote to this store.

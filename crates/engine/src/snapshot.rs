@@ -387,7 +387,7 @@ impl<'e> Snapshot<'e> {
             }
             wanted = Some(revisions);
         }
-        let ids: Vec<String> = patches::all_patches(&self.tx)?.iter().map(ToString::to_string).collect();
+        let among = patches::Among::all(&self.tx)?;
         let mut entries = Vec::new();
         for (patch, revision, fact) in self.applied_newest_first()? {
             if entries.len() >= limit {
@@ -403,7 +403,7 @@ impl<'e> Snapshot<'e> {
             }
             let Body::Apply(apply) = fact.body() else { continue };
             entries.push(LogEntry {
-                patch: patches::summary_among(&look, &self.workspace, &patch, &ids)?,
+                patch: patches::summary_among(&self.tx, &self.workspace, &patch, &among)?,
                 applied_at: fact.header().authored_at.as_ms(),
                 forced: apply.forced.clone(),
                 key: signed.map(|signed| signed.header().author_key.to_string()).unwrap_or_default(),
@@ -442,10 +442,10 @@ impl<'e> Snapshot<'e> {
         let look = self.look()?;
         let held = held(&look, &self.workspace)?;
         let known = patches::all_patches(&self.tx)?;
-        let ids: Vec<String> = known.iter().map(ToString::to_string).collect();
+        let among = patches::Among::all(&self.tx)?;
         let mut summaries = Vec::new();
         for id in &known {
-            let mut summary = patches::summary_among(&look, &self.workspace, id, &ids)?;
+            let mut summary = patches::summary_among(&self.tx, &self.workspace, id, &among)?;
             summary.held = held.iter().find(|held| held.patch.id == summary.id).map(|held| held.reason.clone());
             let open = summary.status != "applied" && summary.status != "rejected";
             let here = self.workspace.session.patches.contains(id) || summary.held.is_some();
@@ -574,8 +574,16 @@ pub(crate) fn session_summary(
 ) -> Result<SessionSummary, EngineError> {
     let current = look.tx.current_session()?.is_some_and(|current| current.id == session.id);
     let mut summaries = Vec::new();
-    let settled = if listed { Default::default() } else { look.tx.effective_members(&session.patches)? };
-    for patch in session.patches.iter().filter(|patch| !settled.contains_key(patch)) {
+    let mut chosen = session.patches.clone();
+    if !listed {
+        // A session may have thousands of patches in main; few of them need a look.
+        let mut open = look.tx.patches_not_in_effect()?;
+        open.extend(look.tx.draft_ids()?);
+        chosen.retain(|patch| open.contains(patch));
+        let settled = look.tx.effective_members(&chosen)?;
+        chosen.retain(|patch| !settled.contains_key(patch));
+    }
+    for patch in &chosen {
         let open = dm_collab::patch::status(look.tx, patch)? != dm_collab::patch::Status::Applied;
         if listed || open {
             summaries.push(patches::summary(look, workspace, patch)?);

@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use dm_collab::view::{Layer, SessionLayers, View};
+use dm_collab::view::{Changed, Layer, SessionLayers, View};
+use dm_collab::{ProjectionRead as _, RegisterState};
 use dm_model::{Body, Envelope, EnvelopeId, Op, OpId, PatchId, Space};
 use dm_store::{Arrival, DraftHeader, NewCommand, WriteTx};
 
@@ -227,14 +228,36 @@ pub(crate) fn session_view<'a>(
     workspace: &Workspace,
     up_to: Option<usize>,
 ) -> Result<View<'a>, EngineError> {
+    // What the session has in main already shows there. It only matters where people disagree: then its own is preferred. A
+    // session may have thousands of such patches, so they are looked up only then.
+    let open = tx.patches_not_in_effect()?;
+    if tx.flagged()?.is_empty() {
+        let view = view_of(tx, workspace, up_to, &|patch| open.contains(patch))?;
+        let agreed = |changed: &Changed| !changed.after.registers.values().any(RegisterState::is_contested);
+        if view.changed().all(|(_, changed)| agreed(changed)) {
+            return Ok(view);
+        }
+    }
+    view_of(tx, workspace, up_to, &|_| true)
+}
+
+/// The view of a session, of whose patches that are no drafts only some are laid over main.
+fn view_of<'a>(
+    tx: &'a dm_store::ReadTx<'a>,
+    workspace: &Workspace,
+    up_to: Option<usize>,
+    laid: &dyn Fn(&PatchId) -> bool,
+) -> Result<View<'a>, EngineError> {
     let places = workspace.stack.drafts().len();
     let shown = up_to.map_or(places, |at| (at + 1).min(places));
     let drafts: Vec<Vec<(OpId, Op)>> = (0..shown)
         .map(|at| workspace.stack.ops(at).into_iter().map(|made| (made.id, made.op.clone())).collect())
         .collect();
     let mut own = Vec::new();
-    let settled = tx.effective_members(&workspace.session.patches)?;
-    for patch in &workspace.session.patches {
+    let is_laid = |patch: &PatchId| workspace.stack.place(patch).is_some() || laid(patch);
+    let patches: Vec<PatchId> = workspace.session.patches.iter().filter(|patch| is_laid(patch)).copied().collect();
+    let settled = tx.effective_members(&patches)?;
+    for patch in &patches {
         match (workspace.stack.place(patch), settled.get(patch)) {
             (Some(at), _) => own.extend(drafts.get(at).map(|ops| Layer::Draft(ops))),
             (None, Some(revision)) => own.push(Layer::Effective(*revision)),

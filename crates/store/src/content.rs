@@ -94,6 +94,22 @@ impl ReadTx<'_> {
             .transpose()
     }
 
+    /// What kind a held definition is.
+    ///
+    /// # Errors
+    /// As [`ReadTx::definition`].
+    pub fn definition_kind(&self, hash: &DefHash) -> Result<Option<Kind>, StoreError> {
+        let Some(local) = self.content_local(hash)? else { return Ok(None) };
+        if let Some(known) = self.caches.borrow().kinds.get(&local) {
+            return Ok(Some(*known));
+        }
+        let tag = self.row("SELECT kind FROM content WHERE id = ?1", [local], |row| row.get::<_, u8>(0))?;
+        let kind = tag.and_then(Kind::from_tag);
+        let kind = kind.ok_or_else(|| self.damaged(format!("content row {local}: kind {tag:?}")))?;
+        self.caches.borrow_mut().kinds.insert(local, kind);
+        Ok(Some(kind))
+    }
+
     /// Held definitions, in the order asked for.
     ///
     /// # Errors

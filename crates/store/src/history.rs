@@ -178,6 +178,17 @@ impl ReadTx<'_> {
         Ok(beside)
     }
 
+    /// The patches that have a revision which the own main has not in effect: open ones, older revisions. They are few, however
+    /// many patches there are.
+    ///
+    /// # Errors
+    /// The disk.
+    pub fn patches_not_in_effect(&self) -> Result<BTreeSet<PatchId>, StoreError> {
+        // As the index `env_open` says it.
+        let sql = "SELECT patch FROM env WHERE kind = 1 AND effect <> 1";
+        Ok(self.rows(sql, [], |row| row.get(0).map(PatchId::from_bytes))?.into_iter().collect())
+    }
+
     /// Of these patches, those that the own main has in effect, with the revision: one look-up each.
     ///
     /// # Errors

@@ -9,7 +9,7 @@ use crate::error::StoreError;
 use crate::tx::{Caches, ReadTx, WriteTx};
 
 macro_rules! local_ids {
-    ($($id:ident: $local:ident, $global:ident, $cache:ident, $table:literal;)*) => {
+    ($($id:ident: $local:ident, $cache:ident, $table:literal;)*) => {
         impl ReadTx<'_> {
             $(
                 #[doc = concat!("The local id of a `", stringify!($id), "`, if the store has a row for it.")]
@@ -32,7 +32,15 @@ macro_rules! local_ids {
                     }
                     Ok(local)
                 }
+            )*
+        }
+    };
+}
 
+macro_rules! global_ids {
+    ($($id:ident: $global:ident, $cache:ident, $table:literal;)*) => {
+        impl ReadTx<'_> {
+            $(
                 #[doc = concat!("The `", stringify!($id), "` with that local id.")]
                 pub(crate) fn $global(&self, local: i64) -> Result<$id, StoreError> {
                     if let Some(id) = self.caches.borrow().$cache.global.get(&local) {
@@ -50,10 +58,15 @@ macro_rules! local_ids {
 }
 
 local_ids! {
-    EntityId: entity_local, entity_global, entities, "entity";
-    OpId: op_local, op_global, ops, "op";
-    DefHash: content_local, content_global, contents, "content";
-    EnvelopeId: log_local, log_global, logs, "log";
+    EntityId: entity_local, entities, "entity";
+    OpId: op_local, ops, "op";
+    DefHash: content_local, contents, "content";
+    EnvelopeId: log_local, logs, "log";
+}
+
+global_ids! {
+    EntityId: entity_global, entities, "entity";
+    EnvelopeId: log_global, logs, "log";
 }
 
 impl WriteTx<'_> {
@@ -109,6 +122,7 @@ impl WriteTx<'_> {
     pub(crate) fn bear_entities(&mut self) -> Result<(), StoreError> {
         let unborn = std::mem::take(&mut self.unborn);
         for (local, id) in &unborn {
+            self.caches.borrow_mut().states.remove(local);
             self.run("INSERT INTO entity (id, hash) VALUES (?1, ?2)", (local, id.as_bytes()))?;
         }
         self.insert_prefixes("entity_h", unborn.iter().map(|(local, id)| [id.prefix64(), *local]))

@@ -13,8 +13,8 @@ use dm_model::{Body, EntityId, Envelope, EnvelopeId, Op, OpId, PatchId, Revision
 use crate::error::StoreError;
 use crate::ids::Fresh;
 use crate::read::{
-    BLOCKED, DISPUTED, EFFECTIVE, IN, MARK_BLOCKED, MARK_COLLISION, MARK_FLAGGED, MARK_LOST, NEEDS_NEWER, NOT_APPLIED,
-    OUT, encode_values, join_ids, need_key,
+    BLOCKED, DISPUTED, EFFECTIVE, IN, MARK_BLOCKED, MARK_COLLISION, MARK_DISPUTED, MARK_FLAGGED, MARK_LOST,
+    NEEDS_NEWER, NOT_APPLIED, OUT, encode_values, join_ids, need_key,
 };
 use crate::state::{Plain, encode_state, is_flagged, visibility_of};
 use crate::tx::WriteTx;
@@ -241,6 +241,25 @@ impl WriteTx<'_> {
                 (local, patch.as_bytes(), state, revisions),
             )?;
         }
+        self.mark_disputed(delta)
+    }
+
+    /// Marks the patches that the facts of the own main disagree about: every status asks for them, and they are few where
+    /// members are many.
+    fn mark_disputed(&self, delta: &ProjectionDelta) -> Result<(), StoreError> {
+        let own = self.own_channel();
+        let any = self.row("SELECT 1 FROM mark WHERE kind = ?1 LIMIT 1", [MARK_DISPUTED], |_| Ok(()))?.is_some();
+        for ((_, patch), membership) in delta.membership.iter().filter(|((channel, _), _)| channel.main == own) {
+            // Where there is no mark, none need be taken away.
+            if !any && !matches!(membership, Membership::Disputed(_)) {
+                continue;
+            }
+            let patch = patch.as_bytes().as_slice();
+            let sql = "SELECT 1 FROM channel c CROSS JOIN member m ON m.channel = c.id AND m.patch = ?1
+                       WHERE c.hash = ?2 AND m.state = ?3 LIMIT 1";
+            let disputed = self.row(sql, (patch, own.as_bytes(), DISPUTED), |_| Ok(()))?.is_some();
+            self.set_mark(MARK_DISPUTED, patch, disputed)?;
+        }
         Ok(())
     }
 
@@ -356,6 +375,7 @@ impl WriteTx<'_> {
     }
 
     fn put_entity_row(&self, local: i64, id: &EntityId, state: &EntityState, born: bool) -> Result<(), StoreError> {
+        self.caches.borrow_mut().states.remove(&local);
         let sql = if born {
             "INSERT INTO entity (id, hash, content, content_op, path, location_op, visibility, visibility_op, more)
              VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)"

@@ -37,6 +37,8 @@ pub(crate) const MARK_FLAGGED: i64 = 1;
 pub(crate) const MARK_COLLISION: i64 = 2;
 pub(crate) const MARK_LOST: i64 = 3;
 pub(crate) const MARK_BLOCKED: i64 = 4;
+/// A patch that the facts of the own main disagree about.
+pub(crate) const MARK_DISPUTED: i64 = 5;
 
 /// Decoded envelopes are kept for the transaction up to this many bytes.
 const ENVELOPES_KEPT_BYTES: usize = 64 << 20;
@@ -203,8 +205,21 @@ impl ReadTx<'_> {
 
     /// An entity's state in the own main.
     pub(crate) fn entity_state_local(&self, local: i64) -> Result<Option<EntityState>, StoreError> {
+        if let Some(known) = self.caches.borrow().states.get(&local) {
+            return Ok(known.clone());
+        }
+        let state = self.entity_state_stored(local)?;
+        self.caches.borrow_mut().keep_state(local, state.clone());
+        Ok(state)
+    }
+
+    fn entity_state_stored(&self, local: i64) -> Result<Option<EntityState>, StoreError> {
+        // The hashes come along: four statements of their own would cost three times as much.
         let row = self.row(
-            "SELECT content, content_op, path, location_op, visibility, visibility_op, more FROM entity WHERE id = ?1",
+            "SELECT e.content, e.content_op, e.path, e.location_op, e.visibility, e.visibility_op, e.more,
+                    c.hash, co.hash, lo.hash, vo.hash, c.kind
+             FROM entity e LEFT JOIN content c ON c.id = e.content LEFT JOIN op co ON co.id = e.content_op
+             LEFT JOIN op lo ON lo.id = e.location_op LEFT JOIN op vo ON vo.id = e.visibility_op WHERE e.id = ?1",
             [local],
             |row| {
                 Ok((
@@ -212,11 +227,14 @@ impl ReadTx<'_> {
                     (row.get::<_, Option<String>>(2)?, row.get::<_, Option<i64>>(3)?),
                     (row.get::<_, Option<u8>>(4)?, row.get::<_, Option<i64>>(5)?),
                     row.get::<_, Option<Vec<u8>>>(6)?,
+                    row.get::<_, Option<[u8; 32]>>(7)?.map(DefHash::from_bytes),
+                    [row.get::<_, Option<[u8; 32]>>(8)?, row.get(9)?, row.get(10)?].map(|id| id.map(OpId::from_bytes)),
+                    row.get::<_, Option<u8>>(11)?.and_then(Kind::from_tag),
                 ))
             },
         )?;
         // An entity of this transaction may have an id and no row yet.
-        let Some((content, location, visibility, more)) = row else { return Ok(None) };
+        let Some((content, location, visibility, more, hash, ops, kind)) = row else { return Ok(None) };
         let wrong = |what: &str| self.damaged(format!("entity row {local}: {what}"));
         if let Some(more) = more {
             return decode_state(&more).map(Some).map_err(|error| wrong(&error.to_string()));
@@ -228,12 +246,39 @@ impl ReadTx<'_> {
         let who = visibility.0.and_then(Visibility::from_tag).ok_or_else(|| wrong("no such visibility"))?;
         let at = location.0.map(|path| path.parse::<Location>()).transpose();
         let at = at.map_err(|error| wrong(&error.to_string()))?;
+        let (Some(hash), [Some(wrote_content), Some(wrote_location), Some(wrote_visibility)]) = (hash, ops) else {
+            return Err(wrong("what it names is not there"));
+        };
+        let mut caches = self.caches.borrow_mut();
+        caches.contents.put(hash, content);
+        if let Some(kind) = kind {
+            caches.kinds.insert(content, kind);
+        }
+        for (op, local) in
+            [(wrote_content, content_op), (wrote_location, location_op), (wrote_visibility, visibility_op)]
+        {
+            caches.ops.put(op, local);
+        }
         let plain = Plain {
-            content: (self.op_global(content_op)?, self.content_global(content)?),
-            location: (self.op_global(location_op)?, at),
-            visibility: (self.op_global(visibility_op)?, who),
+            content: (wrote_content, hash),
+            location: (wrote_location, at),
+            visibility: (wrote_visibility, who),
         };
         Ok(Some(plain.state()))
+    }
+
+    /// Whether an entity exists and is live nowhere: what is asked of all that a draft uses.
+    fn is_deleted_local(&self, local: i64) -> Result<bool, StoreError> {
+        if let Some(known) = self.caches.borrow().states.get(&local) {
+            return Ok(known.as_ref().is_some_and(|state| !state.is_live()));
+        }
+        let sql = "SELECT path IS NULL AND location_op IS NOT NULL, more IS NOT NULL FROM entity WHERE id = ?1";
+        let row = self.row(sql, [local], |row| Ok((row.get::<_, bool>(0)?, row.get::<_, bool>(1)?)))?;
+        match row {
+            Some((_, true)) => Ok(self.entity_state_local(local)?.is_some_and(|state| !state.is_live())),
+            Some((deleted, false)) => Ok(deleted),
+            None => Ok(false),
+        }
     }
 
     fn effect_of(&self, revision: &RevisionId) -> Result<Effect, StoreError> {
@@ -313,8 +358,26 @@ impl ProjectionRead for ReadTx<'_> {
     }
 
     fn op_effective(&self, op: &OpId) -> Result<bool, ReadError> {
-        let Some(local) = self.op_local(op)? else { return Ok(false) };
-        let effective = self.row("SELECT effective FROM op WHERE id = ?1", [local], |row| row.get(0))?;
+        let known = {
+            let caches = self.caches.borrow();
+            let known = caches.ops.local.get(op).copied();
+            if known.is_none() && caches.ops.complete {
+                return Ok(false);
+            }
+            known
+        };
+        let effective = match known {
+            Some(local) => self.row("SELECT effective FROM op WHERE id = ?1", [local], |row| row.get(0))?,
+            None => {
+                let sql =
+                    "SELECT o.effective, o.id FROM op_h h JOIN op o ON o.id = h.id WHERE h.h8 = ?1 AND o.hash = ?2";
+                let row = self.row(sql, (op.prefix64(), op.as_bytes()), |row| Ok((row.get(0)?, row.get(1)?)))?;
+                if let Some((_, local)) = row {
+                    self.caches.borrow_mut().ops.put(*op, local);
+                }
+                row.map(|(effective, _)| effective)
+            }
+        };
         Ok(effective.unwrap_or(false))
     }
 
@@ -376,6 +439,11 @@ impl ProjectionRead for ReadTx<'_> {
     fn entity(&self, entity: &EntityId) -> Result<Option<EntityState>, ReadError> {
         let Some(local) = self.entity_local(entity)? else { return Ok(None) };
         Ok(self.entity_state_local(local)?)
+    }
+
+    fn is_deleted(&self, entity: &EntityId) -> Result<bool, ReadError> {
+        let Some(local) = self.entity_local(entity)? else { return Ok(false) };
+        Ok(self.is_deleted_local(local)?)
     }
 
     fn entities_at(&self, location: &Location) -> Result<Vec<EntityId>, ReadError> {
@@ -471,10 +539,10 @@ impl ProjectionRead for ReadTx<'_> {
     }
 
     fn disputed(&self) -> Result<Vec<DisputedPatch>, ReadError> {
-        let sql =
-            "SELECT c.space, m.patch, m.revisions FROM channel c JOIN member m ON m.channel = c.id AND m.state = 2
-                   WHERE c.hash = ?1 ORDER BY c.space, m.patch";
-        let rows = self.rows(sql, [self.own_channel().as_bytes()], |row| {
+        let sql = "SELECT c.space, m.patch, m.revisions FROM mark k CROSS JOIN channel c
+                   CROSS JOIN member m ON m.channel = c.id AND m.patch = k.a
+                   WHERE k.kind = ?1 AND c.hash = ?2 AND m.state = ?3 ORDER BY c.space, m.patch";
+        let rows = self.rows(sql, (MARK_DISPUTED, self.own_channel().as_bytes(), DISPUTED), |row| {
             Ok((Space::from_bytes(row.get(0)?), PatchId::from_bytes(row.get(1)?), row.get::<_, Vec<u8>>(2)?))
         })?;
         let values = |(space, patch, bytes): (Space, PatchId, Vec<u8>)| {
@@ -485,8 +553,8 @@ impl ProjectionRead for ReadTx<'_> {
     }
 
     fn unseen(&self) -> Result<Vec<UnseenPatch>, ReadError> {
-        let sql = "SELECT c.space, m.patch, m.revisions FROM unseen u JOIN channel c ON c.id = u.channel
-                   JOIN member m ON m.channel = u.channel AND m.patch = u.patch";
+        let sql = "SELECT c.space, m.patch, m.revisions FROM unseen u CROSS JOIN channel c ON c.id = u.channel
+                   CROSS JOIN member m ON m.channel = u.channel AND m.patch = u.patch";
         let rows = self.rows(sql, [], |row| {
             let patch = PatchId::from_bytes(row.get(1)?);
             Ok((patch, Space::from_bytes(row.get(0)?), row.get(2).map(RevisionId::from_bytes)?))
@@ -532,6 +600,7 @@ read_through! {
     fn patch_facts(&self, patch: &PatchId) -> Result<Vec<Arc<Envelope>>, ReadError>;
     fn key_facts(&self, author: &str) -> Result<Vec<Arc<Envelope>>, ReadError>;
     fn entity(&self, entity: &EntityId) -> Result<Option<EntityState>, ReadError>;
+    fn is_deleted(&self, entity: &EntityId) -> Result<bool, ReadError>;
     fn entities_at(&self, location: &Location) -> Result<Vec<EntityId>, ReadError>;
     fn flagged(&self) -> Result<Vec<EntityId>, ReadError>;
     fn collisions(&self) -> Result<Vec<Location>, ReadError>;

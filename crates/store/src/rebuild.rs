@@ -76,7 +76,7 @@ const ROWS: &[(&str, &str)] = &[
     ),
     (
         "mark",
-        "SELECT x.kind || ' ' || CASE x.kind WHEN 2 THEN quote(x.a)
+        "SELECT x.kind || ' ' || CASE x.kind WHEN 2 THEN quote(x.a) WHEN 5 THEN quote(x.a)
             WHEN 4 THEN (SELECT quote(l.hash) FROM log l WHERE l.id = x.a)
             ELSE coalesce((SELECT quote(e.hash) FROM entity e WHERE e.id = x.a), '?') END || ' '
             || CASE x.kind WHEN 3 THEN coalesce((SELECT quote(e.hash) FROM entity e WHERE e.id = x.b), '?') ELSE x.b END

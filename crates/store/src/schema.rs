@@ -22,7 +22,7 @@ pub(crate) struct Migration {
 pub(crate) const MIGRATIONS: &[Migration] = &[
     Migration { from: 1, sql: &[COMMANDS] },
     Migration { from: 2, sql: &[NAMES_AND_SPELLINGS] },
-    Migration { from: 3, sql: &[EXCHANGE, READERS, KEYS, BRIDGE] },
+    Migration { from: 3, sql: &[EXCHANGE, READERS, KEYS, BRIDGE, MARKS] },
 ];
 
 /// Version 2: commands are remembered, so that they can be undone.
@@ -107,6 +107,14 @@ CREATE TABLE git_source (root INTEGER PRIMARY KEY, head BLOB NOT NULL);
 CREATE TABLE git_lag (root INTEGER NOT NULL, file TEXT NOT NULL, reason TEXT NOT NULL, PRIMARY KEY (root, file)) WITHOUT ROWID;
 CREATE TABLE git_target (id INTEGER PRIMARY KEY, repository TEXT NOT NULL, branch TEXT NOT NULL, UNIQUE (repository, branch));
 CREATE TABLE git_mark (target INTEGER NOT NULL, fact INTEGER NOT NULL, object BLOB NOT NULL, PRIMARY KEY (target, fact)) WITHOUT ROWID;
+";
+
+/// Version 4: patches that the facts of the own main disagree about are marked, and revisions that are not in effect are found
+/// without looking at the others.
+const MARKS: &str = "
+CREATE INDEX env_open ON env (patch) WHERE kind = 1 AND effect <> 1;
+INSERT INTO mark (kind, a, b)
+  SELECT DISTINCT 5, m.patch, 0 FROM channel c JOIN meta t ON t.instance = c.hash JOIN member m ON m.channel = c.id WHERE m.state = 2;
 ";
 
 /// The tables that a rebuild empties. `entity` keeps its ids, since packed references are made of them.
@@ -207,5 +215,5 @@ CREATE TABLE mark (kind INTEGER NOT NULL, a NOT NULL, b INTEGER NOT NULL, PRIMAR
 pub(crate) fn create(connection: &Connection) -> rusqlite::Result<()> {
     connection.pragma_update(None, "application_id", APPLICATION_ID)?;
     connection.execute_batch(SCHEMA)?;
-    [COMMANDS, EXCHANGE, READERS, KEYS, BRIDGE].iter().try_for_each(|sql| connection.execute_batch(sql))
+    [COMMANDS, EXCHANGE, READERS, KEYS, BRIDGE, MARKS].iter().try_for_each(|sql| connection.execute_batch(sql))
 }

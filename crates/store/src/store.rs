@@ -1,12 +1,13 @@
 //! Making, opening and closing a store's file.
 
+use std::cell::Cell;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use rusqlite::config::DbConfig;
-use rusqlite::{Connection, OpenFlags, OptionalExtension as _};
+use rusqlite::{Connection, OpenFlags, OptionalExtension as _, StatementStatus};
 
 use dm_model::{AuthorKey, InstanceId, Timestamp};
 
@@ -72,6 +73,7 @@ pub struct Store {
     pub(crate) path: PathBuf,
     mode: Mode,
     instance: Instance,
+    steps: Cell<u64>,
 }
 
 impl Store {
@@ -106,13 +108,15 @@ impl Store {
         let fail = |source| StoreError::from_sqlite(path, source);
         let connection = connect(path, mode)?;
         match read_meta(&connection, path) {
-            Ok((SCHEMA_VERSION, instance)) => Ok(Self { connection, path: path.to_path_buf(), mode, instance }),
+            Ok((SCHEMA_VERSION, instance)) => {
+                Ok(Self { connection, path: path.to_path_buf(), mode, instance, steps: Cell::new(0) })
+            }
             Ok((older, _)) => {
                 drop(connection);
                 migrate(path, older)?;
                 let connection = connect(path, mode)?;
                 let (_, instance) = read_meta(&connection, path)?;
-                Ok(Self { connection, path: path.to_path_buf(), mode, instance })
+                Ok(Self { connection, path: path.to_path_buf(), mode, instance, steps: Cell::new(0) })
             }
             Err(error) => {
                 // A failed open leaves the file, and a WAL beside it, as they are.
@@ -143,7 +147,7 @@ impl Store {
         insert_meta(&connection, new).map_err(fail)?;
         let (key, name, created_at) = (new.key, new.name.clone(), new.created_at);
         let instance = Instance { id: key.instance(), key, name, created_at };
-        Ok(Self { connection, path: path.to_path_buf(), mode: Mode::ReadWrite, instance })
+        Ok(Self { connection, path: path.to_path_buf(), mode: Mode::ReadWrite, instance, steps: Cell::new(0) })
     }
 
     /// The store's file.
@@ -162,6 +166,18 @@ impl Store {
     #[must_use]
     pub fn instance(&self) -> &Instance {
         &self.instance
+    }
+
+    /// How many steps SQLite's machine took for this open store so far. It says how the cost of a command grows, whatever else the
+    /// computer does meanwhile.
+    #[must_use]
+    pub fn steps(&self) -> u64 {
+        self.steps.get()
+    }
+
+    pub(crate) fn count_steps(&self, statement: &rusqlite::Statement<'_>) {
+        let steps = u64::try_from(statement.reset_status(StatementStatus::VmStep)).unwrap_or(0);
+        self.steps.set(self.steps.get() + steps);
     }
 
     /// Begins reading: all that is read through the answer is of one moment. One transaction at a time is open on a `Store`.

@@ -11,7 +11,8 @@ use std::sync::Arc;
 use rusqlite::Params;
 use rustc_hash::FxHashMap;
 
-use dm_model::{DefHash, EntityId, Envelope, EnvelopeId, OpId};
+use dm_collab::EntityState;
+use dm_model::{DefHash, EntityId, Envelope, EnvelopeId, Kind, OpId};
 
 use crate::command::Row;
 use crate::encoding::Codec;
@@ -60,6 +61,22 @@ pub(crate) struct Caches {
     pub(crate) envelope_bytes: usize,
     /// The entities that a content row written here uses.
     pub(crate) uses: FxHashMap<i64, Vec<i64>>,
+    /// The kinds of content rows.
+    pub(crate) kinds: FxHashMap<i64, Kind>,
+    /// What the own main says of entities, by local id. Unlike all else here it changes, with [`WriteTx::append`].
+    pub(crate) states: FxHashMap<i64, Option<EntityState>>,
+}
+
+/// Most states that are kept: a command asks about the few that it touches several times.
+const STATES_KEPT: usize = 4096;
+
+impl Caches {
+    pub(crate) fn keep_state(&mut self, local: i64, state: Option<EntityState>) {
+        if self.states.len() >= STATES_KEPT {
+            self.states.clear();
+        }
+        self.states.insert(local, state);
+    }
 }
 
 /// Both directions between ids and local ids.
@@ -105,7 +122,10 @@ impl<'s> ReadTx<'s> {
         let found = (|| {
             let mut statement = self.store.connection.prepare_cached(sql)?;
             let mut rows = statement.query(params)?;
-            rows.next()?.map(each).transpose()
+            let found = rows.next()?.map(each).transpose();
+            drop(rows);
+            self.store.count_steps(&statement);
+            found
         })();
         found.map_err(|source| self.failure(source))
     }
@@ -119,14 +139,20 @@ impl<'s> ReadTx<'s> {
     ) -> Result<Vec<T>, StoreError> {
         let found: rusqlite::Result<Vec<T>> = (|| {
             let mut statement = self.store.connection.prepare_cached(sql)?;
-            statement.query_map(params, each)?.collect()
+            let found = statement.query_map(params, each)?.collect();
+            self.store.count_steps(&statement);
+            found
         })();
         found.map_err(|source| self.failure(source))
     }
 
     /// Runs a statement that yields no rows, and tells how many rows it changed.
     pub(crate) fn run(&self, sql: &str, params: impl Params) -> Result<usize, StoreError> {
-        let changed = self.store.connection.prepare_cached(sql).and_then(|mut statement| statement.execute(params));
+        let changed = self.store.connection.prepare_cached(sql).and_then(|mut statement| {
+            let changed = statement.execute(params)?;
+            self.store.count_steps(&statement);
+            Ok(changed)
+        });
         changed.map_err(|source| self.failure(source))
     }
 

@@ -44,7 +44,7 @@ pub fn patch(context: &Context, command: PatchCommand) -> Result<ExitCode, Failu
             one_patch(context, dry_run, &patch)
         }
         PatchCommand::Export(args) => export(context, &args),
-        PatchCommand::Import { file, dry_run } => import(context, &file, dry_run),
+        PatchCommand::Import { file, apply, dry_run } => import(context, &file, apply, dry_run),
         PatchCommand::Ready(PatchWrite { patch, dry_run }) => {
             let patch = context.write(dry_run, |transaction| transaction.ready(patch.as_deref()))?;
             one_patch(context, dry_run, &patch)
@@ -79,11 +79,17 @@ fn export(context: &Context, args: &PatchExportArgs) -> Result<ExitCode, Failure
     })
 }
 
-fn import(context: &Context, file: &Path, dry_run: bool) -> Result<ExitCode, Failure> {
+fn import(context: &Context, file: &Path, apply: bool, dry_run: bool) -> Result<ExitCode, Failure> {
     let text = write::read_text(file, dm_engine::PATCH_FILE_BYTES_MAX)?.text;
-    let report = context.write(dry_run, |transaction| transaction.import_patch_file(&text))?;
+    let report = context.write(dry_run, |transaction| match apply {
+        true => transaction.apply_patch_file(&text),
+        false => transaction.import_patch_file(&text),
+    })?;
     context.answer(&report, |report, page| {
         exchange::keys_page(&report.new_keys, report.dry_run, page);
+        if let Some(applied) = &report.applied {
+            return apply_page(applied, page);
+        }
         for patch in &report.patches {
             page.line(pages::patch_long(patch));
         }

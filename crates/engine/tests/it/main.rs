@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a failed check of a test is reported by a panic")]
 
 mod conflicts;
+mod cost;
 mod edits;
 mod exchange;
 mod git;

@@ -174,3 +174,25 @@ fn what_is_shown_must_be_what_is_signed() {
     assert!(wanted.contains("The number one"), "{wanted}");
     assert!(text.lines().nth(line - 1).unwrap().contains("The number two"));
 }
+
+#[test]
+fn a_file_is_applied_whole_or_nothing_of_it_is_taken() {
+    let (ada, ids) = sender();
+    let ben = Desk::new();
+    let take = |text: &str| -> Result<PatchImportReport, EngineError> {
+        let mut tx = ben.engine.begin(&SessionChoice::Current, false)?;
+        let report = tx.apply_patch_file(text)?;
+        tx.commit()?;
+        Ok(report)
+    };
+    let needing = export(&ada, &ids[1..], false);
+    let refused = take(&needing).unwrap_err();
+    assert!(matches!(refused, EngineError::MissingNeeds { .. }), "{refused}");
+    assert_eq!(envelopes(&ben), 0, "nothing of it is here");
+    let whole = export(&ada, &ids, false);
+    let report = take(&whole).unwrap();
+    let applied = report.applied.unwrap();
+    assert_eq!((report.fresh, applied.applied.len()), (2, 2));
+    assert_eq!(ben.names("work"), ["Ada.M.one", "Ada.M.second"]);
+    assert!(take(&whole).unwrap().applied.is_none(), "all of it is in main already");
+}
