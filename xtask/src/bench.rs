@@ -1,20 +1,32 @@
 //! The table of figures: what each is, its goal, what was measured; kept in `docs/bench.json` and compared with it.
 
+mod bundle;
+mod corpus;
+mod ground;
+mod network;
+pub mod page;
+mod peers;
+mod relay;
 mod report;
 mod rows;
 mod sample;
+mod scale;
+mod tree;
+mod writers;
 
 use std::fs;
-use std::path::Path;
 
 use anyhow::{Context as _, Result, bail, ensure};
 
-use crate::bench::report::{Record, Recorded};
-use crate::bench::rows::{Ground, ROWS, Row};
+use crate::bench::ground::Ground;
+use crate::bench::report::{Beside, PeerFigure, Record, Recorded};
+use crate::bench::rows::Row;
 use crate::bench::sample::Sample;
 use crate::workspace::{Profile, Workspace};
 
 const RECORD: &str = "docs/bench.json";
+/// The figure that says what starting a process costs.
+const FLOOR: &str = "floor";
 /// How much worse than the record a figure may be.
 const WORSE_BY_MAX: f64 = 0.10;
 /// How often a figure that is worse is measured again before it counts: another program may have been running.
@@ -37,24 +49,51 @@ enum Outcome {
     Failed(String),
 }
 
-/// Measures and prints the rows whose name contains `only`, with the program at `program` or a fresh release build. True if each
-/// reached its goal (`Write`) or is no worse than its record (`Check`).
-pub fn bench(workspace: &Workspace, mode: Mode, only: Option<&str>, program: Option<&str>) -> Result<bool> {
-    let rows: Vec<&Row> = ROWS.iter().filter(|row| only.is_none_or(|text| row.name.contains(text))).collect();
-    ensure!(!rows.is_empty(), "no figure is named so; there are {}", ROWS.map(|row| row.name).join(", "));
+/// What is measured, with what.
+#[derive(Debug, Clone, Default)]
+pub struct Choice {
+    /// Only figures whose name contains one of these texts, separated by commas.
+    pub only: Option<String>,
+    /// The program; a fresh release build if none is named.
+    pub program: Option<String>,
+    /// `bench_tool` of `dm-engine`; a fresh release build if none is named.
+    pub tool: Option<String>,
+}
+
+impl Choice {
+    fn names(&self, figure: &str) -> bool {
+        self.only.as_ref().is_none_or(|only| only.split(',').any(|text| figure.contains(text)))
+    }
+
+    fn rows(&self) -> Result<Vec<&'static Row>> {
+        let all = rows::all();
+        let names = all.iter().map(|row| row.name).collect::<Vec<_>>().join(", ");
+        let rows: Vec<&'static Row> = all.into_iter().filter(|row| self.names(row.name)).collect();
+        ensure!(!rows.is_empty(), "no figure is named so; there are {names}");
+        Ok(rows)
+    }
+
+    fn ground(&self, workspace: &Workspace) -> Result<Ground> {
+        let there = |path: &String| fs::canonicalize(path).with_context(|| format!("{path} is not there"));
+        let tool = self.tool.as_ref().map(there).transpose()?;
+        let program = self.program.as_ref().map_or_else(|| workspace.build_dm(Profile::Release), there);
+        Ground::new(workspace, program.map_err(|error| format!("no program: {error:#}")), tool)
+    }
+}
+
+/// Measures and prints the figures chosen. True if each reached its goal (`Write`) or is no worse than its record (`Check`).
+pub fn bench(workspace: &Workspace, mode: Mode, choice: &Choice) -> Result<bool> {
+    let rows = choice.rows()?;
     let path = workspace.root.join(RECORD);
     let record = Record::load(&path)?;
     let record = match (mode, record) {
         (Mode::Check, None) => bail!("{RECORD} is not there to compare with"),
         (_, record) => record.unwrap_or_default(),
     };
-    let ground = match program {
-        Some(program) => fs::canonicalize(program).with_context(|| format!("{program} is not there")),
-        None => workspace.build_dm(Profile::Release),
-    };
-    let ground = Ground::new(workspace, ground.map_err(|error| format!("no program: {error:#}")))?;
+    let ground = choice.ground(workspace)?;
     report::print_heading();
     let (mut fine, mut fresh) = (true, record.clone());
+    let mut floor = record.rows.get(FLOOR).map(|floor| floor.median);
     for row in rows {
         let recorded = record.rows.get(row.name);
         let outcome = match measure(row, &ground) {
@@ -63,26 +102,70 @@ pub fn bench(workspace: &Workspace, mode: Mode, only: Option<&str>, program: Opt
             }
             outcome => outcome,
         };
-        fine &= report::print_row(row, &outcome, recorded, mode);
+        if let Outcome::Measured(sample) = &outcome
+            && row.name == FLOOR
+        {
+            floor = Some(sample.median());
+        }
+        fine &= report::print_row(row, &outcome, &Beside { recorded, record: &record, floor }, mode);
         if let Outcome::Measured(sample) = outcome {
+            ground.note_median(row.name, sample.median());
             fresh.rows.insert(row.name.to_owned(), Recorded::of(row, &sample));
+            // After each: a bench that is broken off leaves what it has.
+            if mode == Mode::Write {
+                fresh = fresh.here_and_now(&workspace.root)?;
+                fresh.save(&path)?;
+            }
         }
     }
     match mode {
-        Mode::Write => save(fresh, workspace, &path)?,
+        Mode::Write => written(workspace)?,
         Mode::Check => report::print_other_machine(&record),
     }
     Ok(fine)
 }
 
-fn save(fresh: Record, workspace: &Workspace, path: &Path) -> Result<()> {
-    if fresh.rows.is_empty() {
-        println!("nothing was measured, {RECORD} is left as it is");
-        return Ok(());
-    }
-    fresh.here_and_now(&workspace.root)?.save(path)?;
-    println!("{RECORD} is written");
+/// Says that the record is written, and brings the page with the table up to date.
+fn written(workspace: &Workspace) -> Result<()> {
+    page::write(&workspace.root)?;
+    println!("{RECORD} and {} are written", page::PAGE);
     Ok(())
+}
+
+/// Measures other programs at the same jobs and records that beside ours. True if none of them failed.
+pub fn bench_peers(workspace: &Workspace, choice: &Choice) -> Result<bool> {
+    let path = workspace.root.join(RECORD);
+    let mut record = Record::load(&path)?.unwrap_or_default();
+    let ground = Ground::new(workspace, Err("not needed".to_owned()), None)?;
+    let wanted = |job: &&peers::Job| job.figures.iter().any(|figure| choice.names(figure));
+    let mut fine = true;
+    for kind in peers::Kind::ALL {
+        let Some(peer) = peers::Peer::find(kind, &ground)? else {
+            println!("{:<18} missing: it is not installed", kind.name());
+            continue;
+        };
+        println!("{}", peer.version);
+        for job in peers::JOBS.iter().filter(|job| job.peers.contains(&kind)).filter(wanted) {
+            let found = match (job.measure)(&peer) {
+                Ok(found) => found,
+                Err(error) => {
+                    println!("  {:<18} failed: {error:#}", job.figures.join(", "));
+                    fine = false;
+                    continue;
+                }
+            };
+            let kept = record.peers.entry(kind.name().to_owned()).or_default();
+            kept.version.clone_from(&peer.version);
+            kept.date = report::today();
+            for (name, unit, sample) in found {
+                println!("  {name:<18} {:>12} {:>5}", report::spelled(sample.median(), unit), sample.runs());
+                kept.rows.insert(name.to_owned(), PeerFigure::of(unit, &sample));
+            }
+            record.save(&path)?;
+        }
+    }
+    written(workspace)?;
+    Ok(fine)
 }
 
 fn measure(row: &Row, ground: &Ground) -> Outcome {
@@ -124,7 +207,7 @@ mod tests {
     use crate::bench::rows::Unit;
 
     fn row(unit: Unit) -> Row {
-        Row { name: "x", what: "x", goal: 1.0, unit, needs_sources: false, measure: |_| bail!("not measured here") }
+        Row::new("x", "x", 1.0, unit, |_| bail!("not measured here"))
     }
 
     #[test]

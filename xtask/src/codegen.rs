@@ -1,4 +1,4 @@
-//! References that the program prints about itself.
+//! References that the program prints about itself, and the table of figures.
 
 use std::fs;
 use std::process::Command;
@@ -6,6 +6,7 @@ use std::process::Command;
 use anyhow::{Context as _, Result};
 use similar::TextDiff;
 
+use crate::bench::page;
 use crate::step;
 use crate::workspace::{Profile, Workspace};
 
@@ -22,9 +23,14 @@ pub enum Mode {
 /// Writes the references, or says which differ from what would be written. True if nothing is out of date.
 pub fn codegen(workspace: &Workspace, mode: Mode) -> Result<bool> {
     let program = workspace.build_dm(Profile::Debug)?;
-    let mut current = true;
+    let mut pages = Vec::new();
     for (path, what) in PAGES {
-        let wanted = step::read(Command::new(&program).args(["doc-gen", what]))?;
+        pages.push((path, step::read(Command::new(&program).args(["doc-gen", what]))?));
+    }
+    let figures = fs::read_to_string(workspace.root.join(page::PAGE)).context(page::PAGE)?;
+    pages.push((page::PAGE, page::wanted(&workspace.root, &figures)?));
+    let mut current = true;
+    for (path, wanted) in pages {
         let place = workspace.root.join(path);
         let present = fs::read_to_string(&place).unwrap_or_default();
         if present == wanted {

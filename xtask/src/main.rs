@@ -24,8 +24,10 @@ const USAGE: &str = "usage: cargo xtask VERB
   codegen [--check]        write the generated references, or say which are out of date
   fuzz [--seconds N]       run every fuzz target, 60 seconds each unless told otherwise
   sim [--seeds N]          run the simulations with more random histories, 2000 unless told otherwise
-  bench [--check] [--only TEXT] [--program PATH]
+  bench [--check] [--only TEXT,TEXT] [--program PATH] [--tool PATH]
                            measure, print a table, write docs/bench.json; or compare with it
+  bench --peers [--only TEXT,TEXT]
+                           measure git, jj and pijul at the same jobs, as far as they are installed
   dist                     pack the release binary with completions, manual and licence";
 
 /// What was typed after the verb.
@@ -96,9 +98,14 @@ fn run(args: &[String]) -> Result<bool> {
             test::simulate(&workspace, options.number("--seeds", 2000)?).map(|counts| counts.failed == 0)
         }
         "bench" => {
-            let options = Options::parse(args, &["--check"], &["--only", "--program"])?;
+            let options = Options::parse(args, &["--check", "--peers"], &["--only", "--program", "--tool"])?;
             let mode = if options.has("--check") { bench::Mode::Check } else { bench::Mode::Write };
-            bench::bench(&workspace, mode, options.value("--only"), options.value("--program"))
+            let value = |name: &str| options.value(name).map(str::to_owned);
+            let choice = bench::Choice { only: value("--only"), program: value("--program"), tool: value("--tool") };
+            if options.has("--peers") {
+                return bench::bench_peers(&workspace, &choice);
+            }
+            bench::bench(&workspace, mode, &choice)
         }
         "dist" => {
             Options::parse(args, &[], &[])?;

@@ -8,7 +8,8 @@ use std::process::Command;
 use anyhow::{Context as _, Result};
 use serde::{Deserialize, Serialize};
 
-use super::rows::Row;
+use super::peers::Kind;
+use super::rows::{Row, Unit};
 use super::sample::Sample;
 use super::{Mode, Outcome, is_worse};
 use crate::step;
@@ -24,6 +25,43 @@ pub struct Record {
     pub revision: String,
     /// The figures by name.
     pub rows: BTreeMap<String, Recorded>,
+    /// The same jobs done by other programs, by the program's name.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub peers: BTreeMap<String, PeerRecord>,
+}
+
+/// What another program took.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+pub struct PeerRecord {
+    /// What it says of its version.
+    pub version: String,
+    /// The day of the last figure.
+    pub date: String,
+    /// Its figures by the name of ours.
+    pub rows: BTreeMap<String, PeerFigure>,
+}
+
+/// A figure of another program, as it is kept.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct PeerFigure {
+    pub unit: String,
+    pub median: f64,
+    pub p95: f64,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cpu: Option<f64>,
+    pub runs: usize,
+}
+
+impl PeerFigure {
+    pub fn of(unit: Unit, sample: &Sample) -> Self {
+        Self {
+            unit: unit.spelled().to_owned(),
+            median: rounded(sample.median()),
+            p95: rounded(sample.p95()),
+            cpu: sample.cpu().map(rounded),
+            runs: sample.runs(),
+        }
+    }
 }
 
 /// A machine, as far as figures depend on it.
@@ -46,6 +84,11 @@ pub struct Recorded {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cpu: Option<f64>,
     pub runs: usize,
+}
+
+/// The day, in UTC.
+pub fn today() -> String {
+    jiff::Timestamp::now().to_zoned(jiff::tz::TimeZone::UTC).date().to_string()
 }
 
 /// To a thousandth: more digits are chance.
@@ -97,7 +140,7 @@ impl Record {
         let changed = !git(&["status", "--porcelain", "--untracked-files=no"])?.is_empty();
         let commit = git(&["rev-parse", "--short=12", "HEAD"])?;
         self.revision = format!("{}{}", commit.trim(), if changed { "+" } else { "" });
-        self.date = jiff::Timestamp::now().to_zoned(jiff::tz::TimeZone::UTC).date().to_string();
+        self.date = today();
         self.machine = Machine::here();
         Ok(self)
     }
@@ -107,45 +150,98 @@ impl Record {
     }
 }
 
-/// The first lines of the table.
+/// The first line of the table.
 pub fn print_heading() {
-    println!("{:<18} {:>10} {:>10} {:>10} {:>10} {:>5}  what", "figure", "goal", "median", "p95", "cpu", "runs");
+    println!(
+        "{:<18} {:>12} {:>12} {:>12} {:>12} {:>12} {:>5}  what",
+        "figure", "goal", "median", "p95", "cpu", "above floor", "runs"
+    );
+}
+
+/// What a row is compared with.
+pub struct Beside<'r> {
+    /// Its own record.
+    pub recorded: Option<&'r Recorded>,
+    /// The record of all.
+    pub record: &'r Record,
+    /// What starting any process costs, in milliseconds.
+    pub floor: Option<f64>,
+}
+
+/// A value with its unit, with as many digits as mean something.
+pub fn spelled(value: f64, unit: Unit) -> String {
+    let digits = match unit {
+        Unit::Bytes | Unit::Count | Unit::PerSecond => 0,
+        Unit::Times | Unit::Milliseconds => 2,
+        Unit::Seconds | Unit::Megabytes | Unit::MegabytesPerSecond => 3,
+    };
+    format!("{value:.digits$} {}", unit.spelled()).trim_end().to_owned()
 }
 
 /// A line of the table. True if the figure is as it should be.
-pub fn print_row(row: &Row, outcome: &Outcome, recorded: Option<&Recorded>, mode: Mode) -> bool {
-    let unit = row.unit.spelled();
-    let goal = format!("{} {unit}", row.goal);
+pub fn print_row(row: &Row, outcome: &Outcome, beside: &Beside<'_>, mode: Mode) -> bool {
+    let goal = spelled(row.goal, row.unit);
     let sample = match outcome {
         Outcome::Measured(sample) => sample,
         Outcome::Missing => {
-            println!("{:<18} {goal:>10} {:>10}  DARKLANG_SRC names no copy of the public sources", row.name, "missing");
+            println!("{:<18} {goal:>12} {:>12}  DARKLANG_SRC names no copy of the public sources", row.name, "missing");
             return true;
         }
         Outcome::Failed(words) => {
-            println!("{:<18} {goal:>10} {:>10}  {words}", row.name, "failed");
+            println!("{:<18} {goal:>12} {:>12}  {words}", row.name, "failed");
             return false;
         }
     };
     let (median, p95) = (sample.median(), sample.p95());
-    let (fine, word) = match (mode, recorded) {
+    let (mut fine, word) = match (mode, beside.recorded) {
         (Mode::Check, Some(recorded)) if is_worse(row, median, recorded.median) => {
-            (false, format!("WORSE than the recorded {} {unit}: ", recorded.median))
+            (false, format!("WORSE than the recorded {}: ", spelled(recorded.median, row.unit)))
         }
         (Mode::Check, None) => (true, "not recorded yet: ".to_owned()),
         (Mode::Check, Some(_)) => (true, String::new()),
         (Mode::Write, _) if row.unit.is_better(row.goal, median) => (false, "MISSES ITS GOAL: ".to_owned()),
         (Mode::Write, _) => (true, String::new()),
     };
+    let above = beside.floor.filter(|_| row.of_a_process).map(|floor| spelled(median - floor, row.unit));
     println!(
-        "{:<18} {goal:>10} {:>10} {:>10} {:>10} {:>5}  {word}{}",
+        "{:<18} {goal:>12} {:>12} {:>12} {:>12} {:>12} {:>5}  {word}{}",
         row.name,
-        format!("{median:.3} {unit}"),
-        format!("{p95:.3} {unit}"),
-        sample.cpu().map_or_else(String::new, |cpu| format!("{cpu:.3} {unit}")),
+        spelled(median, row.unit),
+        spelled(p95, row.unit),
+        sample.cpu().map_or_else(String::new, |cpu| spelled(cpu, row.unit)),
+        above.unwrap_or_default(),
         sample.runs(),
         row.what
     );
+    fine &= print_peers(row, median, beside.record) || mode == Mode::Check;
+    fine
+}
+
+/// What others took for the same, as recorded. True if all goals in relation to them are reached.
+fn print_peers(row: &Row, median: f64, record: &Record) -> bool {
+    let mut fine = true;
+    let mut words = Vec::new();
+    for peer in Kind::ALL {
+        let goal = row.against.iter().find(|(name, _)| *name == peer.name()).map(|(_, goal)| *goal);
+        let figure = record.peers.get(peer.name()).and_then(|peer| peer.rows.get(row.name));
+        let Some(figure) = figure else {
+            words.extend(goal.map(|_| format!("{} missing", peer.name())));
+            continue;
+        };
+        let ratio = median / figure.median;
+        let missed = goal.is_some_and(|goal| ratio > goal);
+        fine &= !missed;
+        words.push(format!(
+            "{} {}: ours is {ratio:.2}x{}{}",
+            peer.name(),
+            spelled(figure.median, row.unit),
+            goal.map_or_else(String::new, |goal| format!(", goal {goal}x")),
+            if missed { " MISSED" } else { "" }
+        ));
+    }
+    if !words.is_empty() {
+        println!("{:<18} {}", "", words.join("; "));
+    }
     fine
 }
 

@@ -1,10 +1,18 @@
 //! Running programs and taking their time and memory.
 
+use std::fs;
+use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::Instant;
 
 use anyhow::{Context as _, Result, bail, ensure};
 use wait4::Wait4 as _;
+
+/// How often a long command is run.
+pub const LONG_RUNS: usize = 7;
+/// How often a short command is run, after how many runs that do not count.
+const SHORT_RUNS: usize = 200;
+const WARM_UP_RUNS: usize = 20;
 
 /// The results of repeated measurements, in order of size.
 #[derive(Debug, Clone)]
@@ -49,7 +57,16 @@ impl Sample {
         self.at(0.95)
     }
 
-    fn at(&self, part: f64) -> f64 {
+    /// The same measurements, each less what something else takes that is in all of them.
+    #[must_use]
+    pub fn less(mut self, floor: &Self) -> Self {
+        self.values.iter_mut().for_each(|value| *value -= floor.median());
+        self.cpu = self.cpu.zip(floor.cpu).map(|(cpu, floor)| cpu - floor);
+        self
+    }
+
+    /// The one that so great a part of all do not exceed.
+    pub fn at(&self, part: f64) -> f64 {
         let index = ((self.values.len() - 1) as f64 * part).round();
         // An index within the list, so it is small and not negative.
         self.values.get(index as usize).copied().unwrap_or(f64::NAN)
@@ -68,7 +85,18 @@ pub struct Usage {
 
 /// Runs a command to its successful end, and says what it took from before its start to after its end.
 pub fn run(command: &mut Command) -> Result<Usage> {
-    command.stdout(Stdio::null()).stderr(Stdio::null());
+    run_into(command, Stdio::null())
+}
+
+/// As [`run`], with what the command printed; it is kept in a file of this folder meanwhile.
+pub fn run_and_read(command: &mut Command, folder: &Path) -> Result<(Usage, String)> {
+    let path = folder.join("printed");
+    let used = run_into(command, fs::File::create(&path)?.into())?;
+    Ok((used, fs::read_to_string(&path)?))
+}
+
+fn run_into(command: &mut Command, printed: Stdio) -> Result<Usage> {
+    command.stdout(printed).stderr(Stdio::null());
     let begin = Instant::now();
     let child = command.spawn().context("the program could not be started")?;
     let used = child.wait4().context("the program could not be waited for")?;
@@ -80,6 +108,15 @@ pub fn run(command: &mut Command) -> Result<Usage> {
     Ok(Usage { seconds, cpu, memory: used.rusage.maxrss })
 }
 
+/// The time of a short command, run again and again; each run may differ by its number.
+pub fn short(mut run: impl FnMut(usize) -> Result<Usage>) -> Result<Sample> {
+    for number in 0..WARM_UP_RUNS {
+        run(number)?;
+    }
+    let used = (0..SHORT_RUNS).map(|number| run(WARM_UP_RUNS + number)).collect::<Result<Vec<_>>>()?;
+    Sample::of_times(&used, 1e3)
+}
+
 /// What a failed command says when it is run once more.
 fn said(command: &mut Command) -> String {
     let done = command.stdout(Stdio::piped()).stderr(Stdio::piped()).output();
@@ -89,7 +126,8 @@ fn said(command: &mut Command) -> String {
 
 fn named(command: &Command) -> String {
     let args = command.get_args().take(3).map(|arg| arg.to_string_lossy());
-    std::iter::once("dm".into()).chain(args).collect::<Vec<_>>().join(" ")
+    let program = Path::new(command.get_program()).file_name().unwrap_or_default().to_string_lossy();
+    std::iter::once(program).chain(args).collect::<Vec<_>>().join(" ")
 }
 
 #[cfg(test)]
