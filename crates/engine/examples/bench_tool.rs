@@ -17,7 +17,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Instant;
 
-use dm_collab::{Head, ProjectionRead as _};
+use dm_collab::{Channel, Head, ProjectionRead as _};
 use dm_engine::{Engine, OpenOptions, RealSystem, SaveRequest, SessionChoice, SourceText, System as _};
 use dm_model::{
     Action, Apply, Body, DefHash, EntityId, Envelope, EnvelopeId, Keypair, Op, OpId, PatchId, Register, Revision,
@@ -116,7 +116,7 @@ fn history(folder: &Path, count: usize, seed: u64, apply: bool) -> Outcome<()> {
         let author = tx.setting("author")?.unwrap_or_default();
         let names = tx.live_names("")?;
         let channel = tx.own_channel();
-        let mut onto = tx.leaves(&channel)?;
+        let mut onto = tx.leaves(&Channel { main: channel, space: Space::PUBLIC })?;
         let mut arrival = Arrival::default();
         for number in done..count.min(done + PATCHES_AT_ONCE) {
             let name = names.get(dice.below(names.len())).ok_or("an empty store")?;
