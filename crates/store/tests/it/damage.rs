@@ -8,7 +8,7 @@ use dm_collab::draft::Stack;
 use dm_model::{PatchId, Session, SessionId, SessionState, Succession, Visibility};
 use dm_store::{
     Arrival, CommandKind, DraftHeader, Finding, ImportBase, Mode, NamedSpace, NewCommand, Remedy, Remote, RemoteMode,
-    Store, StoreError, Token,
+    Store, StoreError, Token, WriteTx,
 };
 use rusqlite::Connection;
 use rusqlite::types::Value as Cell;
@@ -129,8 +129,6 @@ fn full_store() -> TempStore {
     stack.create(0, ("Acme.Draft.f".parse().unwrap(), 0), &[], (content, Visibility::Public)).unwrap();
     tx.put_draft(&stack.drafts()[0]).unwrap();
     tx.put_summaries([(content, "a summary")]).unwrap();
-    let succession = Succession::of(keys(0).public()).then(&keys(0), keys(50).public()).unwrap();
-    tx.put_succession(&succession).unwrap();
     tx.put_setting("author", Some("Ada")).unwrap();
     let name = tx.live_names("").unwrap().remove(0);
     let base = ImportBase {
@@ -141,6 +139,23 @@ fn full_store() -> TempStore {
         file: "a.dark".to_owned(),
     };
     tx.put_import_bases("/home/ada/packages", &[base]).unwrap();
+    fill_peers(&mut tx);
+    tx.put_git_head("/home/ada/packages", &[7; 20]).unwrap();
+    tx.put_git_lag("/home/ada/packages", "a.dark", Some("row 1: nothing can be read")).unwrap();
+    let fact = tx.own_facts().unwrap().remove(0);
+    tx.put_git_marks("./out.git", "darkmatter", &[(fact, vec![8; 20])]).unwrap();
+    let (at, kind, target) = (at(9), CommandKind::Plain, None);
+    let (verb, words) = ("add".to_owned(), "a function".to_owned());
+    tx.record(&NewCommand { session, at, kind, target, verb, words }, &[]).unwrap().unwrap();
+    tx.commit().unwrap();
+    assert_eq!(temp.store.read().unwrap().verify(), []);
+    temp
+}
+
+/// What is known of other instances, and of the keys of this one.
+fn fill_peers(tx: &mut WriteTx<'_>) {
+    let succession = Succession::of(keys(0).public()).then(&keys(0), keys(50).public()).unwrap();
+    tx.put_succession(&succession).unwrap();
     let (name, url) = ("home".to_owned(), "http://home.example".to_owned());
     let (token, timeout_ms, mode, last_sync) = (None, 1000, RemoteMode::Manual, None);
     tx.put_remote(&Remote { name, url, token, timeout_ms, mode, last_sync }).unwrap();
@@ -154,16 +169,6 @@ fn full_store() -> TempStore {
     assert!(known.count > 0);
     let ids = tx.unknown_ids("home", dm_model::Space::PUBLIC).unwrap();
     tx.add_known("home", &ids[..ids.len() / 2]).unwrap();
-    tx.put_git_head("/home/ada/packages", &[7; 20]).unwrap();
-    tx.put_git_lag("/home/ada/packages", "a.dark", Some("row 1: nothing can be read")).unwrap();
-    let fact = tx.own_facts().unwrap().remove(0);
-    tx.put_git_marks("./out.git", "darkmatter", &[(fact, vec![8; 20])]).unwrap();
-    let (at, kind, target) = (at(9), CommandKind::Plain, None);
-    let (verb, words) = ("add".to_owned(), "a function".to_owned());
-    tx.record(&NewCommand { session, at, kind, target, verb, words }, &[]).unwrap().unwrap();
-    tx.commit().unwrap();
-    assert_eq!(temp.store.read().unwrap().verify(), []);
-    temp
 }
 
 /// The file of a full store, whole and without a WAL, to make damaged copies of.
