@@ -148,6 +148,8 @@ pub enum Command {
     Verify(VerifyArgs),
     /// Make all projections anew from the log
     Rebuild(RebuildArgs),
+    /// Drop what nothing names any more and give the disk its space back
+    Gc(GcArgs),
     /// Read and write settings
     #[command(subcommand)]
     Config(ConfigCommand),
@@ -770,6 +772,16 @@ pub struct VerifyArgs {}
 #[derive(Debug, Args)]
 pub struct RebuildArgs {
     /// Say what differs, write nothing
+    #[arg(long)]
+    pub dry_run: bool,
+}
+
+#[derive(Debug, Args)]
+pub struct GcArgs {
+    /// Commands of more days can no longer be undone
+    #[arg(long, value_name = "DAYS", default_value_t = dm_engine::GC_DAYS)]
+    pub days: u32,
+    /// Say what would go, drop nothing
     #[arg(long)]
     pub dry_run: bool,
 }

@@ -72,6 +72,7 @@ pub fn run(cli: Cli) -> Result<ExitCode, Failure> {
         Command::Token(command) => instance::token(context, &command),
         Command::Verify(_) => instance::verify(context),
         Command::Rebuild(args) => instance::rebuild(context, &args),
+        Command::Gc(args) => instance::gc(context, &args),
         Command::Config(command) => instance::config(context, command),
         Command::Completions { shell } => docs::completions(shell),
         Command::DocGen(what) => docs::generate(what),

@@ -16,6 +16,7 @@ pub mod engine;
 mod error;
 mod exchange;
 mod export;
+mod gc;
 mod git;
 mod import;
 mod instance;
@@ -50,6 +51,7 @@ pub use engine::{Engine, InitOptions, OpenOptions, STORE_FOLDER, SessionChoice, 
 pub use error::{EngineError, NameError, TextProblem};
 pub use exchange::{Direction, WAITING_MAX};
 pub use export::ExportRequest;
+pub use gc::GC_DAYS;
 pub use git::{GitError, GitExportRequest, GitImportRequest};
 pub use import::ImportRequest;
 pub use instance::RemoteRequest;

@@ -3,11 +3,13 @@
 //! These shapes are what `--json` prints. Ids and hashes are lower-case hex, times are milliseconds since 1970 (UTC),
 //! locations are dotted. A field is added when there is more to say; none changes its meaning.
 
+mod bridge;
 mod keys;
 
 use schemars::JsonSchema;
 use serde::Serialize;
 
+pub use bridge::*;
 pub use keys::{KeyChangeReport, KeyEntry, KeyExport, KeyFact, KeyShown, SignatureEntry, VouchReport};
 
 /// A store was made.
@@ -739,84 +741,4 @@ pub struct TokenReport {
     pub replaces: bool,
     /// Whether nothing was made.
     pub dry_run: bool,
-}
-
-/// A file of a git history whose text was not taken.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
-pub struct LaggingFile {
-    /// Its path below the folder.
-    pub file: String,
-    /// Why.
-    pub reason: String,
-}
-
-/// What bringing in a git history did.
-#[derive(Debug, Clone, Serialize, JsonSchema)]
-pub struct GitImportReport {
-    /// Whether nothing was written.
-    pub dry_run: bool,
-    /// The repository's folder.
-    pub repository: String,
-    /// The branch or name whose history it was.
-    pub branch: String,
-    /// The folder in it.
-    pub path: String,
-    /// The commit that was brought in up to.
-    pub head: String,
-    /// Commits gone through.
-    pub commits: u64,
-    /// Patches made and applied to main.
-    pub patches: u64,
-    /// Commits that change no definition.
-    pub without_effect: u64,
-    /// Texts of files read, every version of each counted.
-    pub texts: u64,
-    /// Those of them that were taken.
-    pub texts_taken: u64,
-    /// Files that are there at the end.
-    pub files: u64,
-    /// Those of them whose present text was not taken: the definitions of the last one that was stay.
-    pub lagging: Vec<LaggingFile>,
-    /// How many definitions changed in which way.
-    pub changes: Vec<ChangeCount>,
-    /// What changed here and stayed, because the history did not touch it.
-    pub kept: u64,
-    /// Names that mean nothing in the texts that were taken, as they were written.
-    pub unresolved: u64,
-    /// Conflicts in main afterwards.
-    pub conflicts: u64,
-    /// Whether the history no longer goes on from the commit that was brought in last.
-    pub rewritten: bool,
-    /// The fingerprint of main's view.
-    pub view_fingerprint: String,
-}
-
-/// A commit that was written.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
-pub struct GitCommitWritten {
-    /// Its id.
-    pub commit: String,
-    /// The patches that it brings or takes back.
-    pub patches: Vec<String>,
-    /// The first row of its message.
-    pub subject: String,
-}
-
-/// What writing main's history to a git repository did.
-#[derive(Debug, Clone, Serialize, JsonSchema)]
-pub struct GitExportReport {
-    /// Whether nothing was written.
-    pub dry_run: bool,
-    /// The repository's folder.
-    pub repository: String,
-    /// The branch.
-    pub branch: String,
-    /// Whether the repository was made.
-    pub made: bool,
-    /// Commits that were there from earlier exports.
-    pub there: u64,
-    /// The commits that are new, oldest first. A dry run does not know their ids.
-    pub written: Vec<GitCommitWritten>,
-    /// The branch's last commit.
-    pub head: Option<String>,
 }

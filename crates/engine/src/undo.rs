@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use dm_collab::patch::{self, Status};
 use dm_collab::{Channel, Membership, ProjectionRead as _};
 use dm_model::{Body, PatchId, Revision, RevisionId, Space, Withdraw};
-use dm_store::{Command, CommandKind, CommandSummary, ReadTx, Row, Side};
+use dm_store::{Command, CommandKind, CommandSummary, ReadTx, Row};
 
 use crate::engine::SessionChoice;
 use crate::error::EngineError;
@@ -268,7 +268,7 @@ impl Transaction<'_> {
     fn invert(&mut self, history: &History, plain: &CommandSummary) -> Result<Vec<String>, EngineError> {
         let in_force = self.tx.command(history.in_force(plain.id))?;
         let command = in_force.ok_or_else(|| EngineError::NoSuchCommand(plain.id.to_string()))?;
-        let elsewhere = rows_words(self.tx.images_elsewhere(&command, Side::After)?.into_iter());
+        let elsewhere = rows_words(self.tx.changed_since(&command)?.into_iter());
         if !elsewhere.is_empty() {
             return Err(EngineError::ChangedSince { verb: plain.verb.clone(), what: elsewhere });
         }
@@ -276,7 +276,7 @@ impl Transaction<'_> {
             let opposing = self.opposing(id)?;
             self.append(opposing)?;
         }
-        self.tx.restore(&command, Side::Before)?;
+        self.tx.restore(&command)?;
         let session = self.tx.session(&self.workspace.session.id)?.map(|session| session.id.to_string());
         let choice = session.map_or(SessionChoice::Current, SessionChoice::Named);
         self.workspace = Workspace::load(&self.tx, &choice, false)?;

@@ -66,6 +66,7 @@ impl WriteTx<'_> {
         }
         let delta = dm_collab::fold(&**self, &batch)?;
         self.put_content(&fresh.definitions, Packing::Small)?;
+        self.pack_drafted(&fresh)?;
         let judged = self.put_envelopes(&fresh.envelopes, &delta)?;
         self.write_delta(&judged, &delta)?;
         self.bear_entities()?;
@@ -84,6 +85,20 @@ impl WriteTx<'_> {
         }
         self.put_content(definitions, Packing::Quick)?;
         self.bear_entities()
+    }
+
+    /// Packs the definitions that lay here raw, as drafts', and are named by a patch from now on.
+    fn pack_drafted(&self, fresh: &Arrival) -> Result<(), StoreError> {
+        let arrived: BTreeSet<_> = fresh.definitions.iter().map(HashedDefinition::hash).collect();
+        for envelope in &fresh.envelopes {
+            let Body::Revision(revision) = envelope.body() else { continue };
+            for hash in revision.contents().into_iter().filter(|hash| !arrived.contains(hash)) {
+                if let Some(local) = self.content_local(&hash)? {
+                    self.pack_content(local)?;
+                }
+            }
+        }
+        Ok(())
     }
 
     fn without_held(&self, arrival: &Arrival) -> Result<Arrival, StoreError> {
@@ -167,7 +182,8 @@ impl WriteTx<'_> {
                 counted,
                 header.body_kind.cast_signed(),
                 header.space.as_bytes(),
-                header.author_key.as_bytes(),
+                // Only revisions are looked for by key; of the others the log has it.
+                revision.map_or(&[][..], |_| header.author_key.as_bytes().as_slice()),
                 header.authored_at.as_ms(),
                 revision.map(|revision| revision.patch.as_bytes().as_slice()),
                 revision.map(|revision| revision.author.as_str()),

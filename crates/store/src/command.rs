@@ -4,12 +4,14 @@
 //! imports. Its *envelopes* are what it added to the log; those are never removed, only answered. The rows are captured by
 //! the methods that write them, so that no command can forget one.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use dm_collab::draft::DraftEntity;
+use dm_model::codec::{Domain, hash};
 use dm_model::{DecodeError, Decoder, Encoder, EntityId, EnvelopeId, PatchId, Session, SessionId, Space, Timestamp};
 
-use crate::encoding::Packing;
+use crate::encoding::{self, Packing};
 use crate::error::StoreError;
 use crate::journal::DraftHeader;
 use crate::remotes::{Remote, RemoteMode};
@@ -18,11 +20,16 @@ use crate::spaces::NamedSpace;
 use crate::tx::{ReadTx, WriteTx};
 
 /// How many commands are remembered: older ones cannot be undone, what they did stays.
-pub const COMMANDS_KEPT: i64 = 2000;
+pub const COMMANDS_KEPT: i64 = 500;
 /// A command that changes more bases of one folder than this forgets that folder's bases when it is undone.
 pub(crate) const BASES_IMAGED_MAX: usize = 256;
 
-const FORMAT: u8 = 1;
+/// The format that is written.
+const FORMAT: u8 = 2;
+/// The first one: both sides of an image whole.
+const FORMAT_1: u8 = 1;
+/// Shorter rows are kept whole: a difference is no shorter.
+const DELTA_BYTES_MIN: usize = 96;
 const ELEMENTS_MAX: usize = 1 << 20;
 const BYTES_MAX: usize = 1 << 24;
 
@@ -104,18 +111,22 @@ pub struct NewCommand {
 pub struct Image {
     /// Which row.
     pub row: Row,
-    before: Option<Vec<u8>>,
-    after: Option<Vec<u8>>,
+    before: Before,
+    after: Option<Digest>,
 }
 
-/// Which side of an image.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Side {
-    /// As it was before the command.
-    Before,
-    /// As the command left it.
-    After,
+/// What a row was.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Before {
+    /// Not there.
+    Absent,
+    Whole(Vec<u8>),
+    /// As it differs from what the command left, which is there still if the command can be undone.
+    Delta(Vec<u8>),
 }
+
+/// Enough of a hash to know a row again that nobody forges: only this store writes here.
+type Digest = [u8; 8];
 
 /// A private row.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -143,13 +154,45 @@ pub enum Row {
 }
 
 impl Image {
-    /// The row's bytes on a side.
-    fn side(&self, side: Side) -> Option<&[u8]> {
-        match side {
-            Side::Before => self.before.as_deref(),
-            Side::After => self.after.as_deref(),
+    fn new(row: Row, before: Option<Vec<u8>>, after: Option<&[u8]>) -> Self {
+        let before = match (before, after) {
+            (None, _) => Before::Absent,
+            // A session names all its patches, so its row grows, and hardly differs from one command to the next. Rows that name
+            // definitions are kept whole: what they name must not be dropped.
+            (Some(before), Some(after)) if matches!(row, Row::Session(_)) && before.len() >= DELTA_BYTES_MIN => {
+                let delta = encoding::delta(&before, &timeless(&row, after));
+                delta.filter(|delta| delta.len() < before.len()).map_or(Before::Whole(before), Before::Delta)
+            }
+            (Some(before), _) => Before::Whole(before),
+        };
+        let after = after.map(|after| digest(&row, after));
+        Self { row, before, after }
+    }
+
+    /// What the row was, where that is kept whole.
+    pub(crate) fn whole(&self) -> Option<&[u8]> {
+        match &self.before {
+            Before::Whole(bytes) => Some(bytes),
+            Before::Absent | Before::Delta(_) => None,
         }
     }
+}
+
+/// A row without when it was last active, which every command changes.
+fn timeless<'b>(row: &Row, bytes: &'b [u8]) -> Cow<'b, [u8]> {
+    match (row, Session::decode(bytes)) {
+        (Row::Session(_), Ok(session)) => {
+            Cow::Owned(Session { last_active_at: Timestamp::from_ms(0), ..session }.encode())
+        }
+        _ => Cow::Borrowed(bytes),
+    }
+}
+
+fn digest(row: &Row, bytes: &[u8]) -> Digest {
+    let hash = hash(Domain::SetElement, 0, &[&timeless(row, bytes)]);
+    let mut digest = Digest::default();
+    digest.iter_mut().zip(hash).for_each(|(to, from)| *to = from);
+    digest
 }
 
 impl Row {
@@ -222,8 +265,18 @@ fn encode_data(envelopes: &[EnvelopeId], images: &[Image]) -> Vec<u8> {
     to.list(envelopes, Encoder::envelope_id);
     to.list(images, |to, image| {
         image.row.encode(to);
-        to.option(image.before.as_ref(), |to, bytes| to.bytes(bytes));
-        to.option(image.after.as_ref(), |to, bytes| to.bytes(bytes));
+        match &image.before {
+            Before::Absent => to.byte(0),
+            Before::Whole(bytes) => {
+                to.byte(1);
+                to.bytes(bytes);
+            }
+            Before::Delta(bytes) => {
+                to.byte(2);
+                to.bytes(bytes);
+            }
+        }
+        to.option(image.after.as_ref(), |to, digest| to.raw(digest));
     });
     to.finish()
 }
@@ -231,16 +284,34 @@ fn encode_data(envelopes: &[EnvelopeId], images: &[Image]) -> Vec<u8> {
 fn decode_data(bytes: &[u8]) -> Result<(Vec<EnvelopeId>, Vec<Image>), DecodeError> {
     let mut from = Decoder::new(bytes);
     let format = from.byte("command format")?;
-    if format != FORMAT {
+    if !matches!(format, FORMAT | FORMAT_1) {
         return Err(from.unknown("command format", u64::from(format)));
     }
     let envelopes = from.list(ELEMENTS_MAX, "envelopes", Decoder::envelope_id)?;
-    let side = |from: &mut Decoder<'_>| from.option("side", |from| Ok(from.bytes(BYTES_MAX, "image")?.to_vec()));
-    let images = from.list(ELEMENTS_MAX, "images", |from| {
-        Ok(Image { row: Row::decode(from)?, before: side(from)?, after: side(from)? })
-    })?;
+    let each = if format == FORMAT { decode_image } else { decode_image_1 };
+    let images = from.list(ELEMENTS_MAX, "images", each)?;
     from.finish()?;
     Ok((envelopes, images))
+}
+
+fn decode_image(from: &mut Decoder<'_>) -> Result<Image, DecodeError> {
+    let row = Row::decode(from)?;
+    let before = match from.byte("side")? {
+        0 => Before::Absent,
+        1 => Before::Whole(from.bytes(BYTES_MAX, "image")?.to_vec()),
+        2 => Before::Delta(from.bytes(BYTES_MAX, "image")?.to_vec()),
+        other => return Err(from.unknown("side", u64::from(other))),
+    };
+    let after = from.option("side", |from| from.array::<8>("digest"))?;
+    Ok(Image { row, before, after })
+}
+
+fn decode_image_1(from: &mut Decoder<'_>) -> Result<Image, DecodeError> {
+    let side = |from: &mut Decoder<'_>| from.option("side", |from| Ok(from.bytes(BYTES_MAX, "image")?.to_vec()));
+    let row = Row::decode(from)?;
+    let before = side(from)?;
+    let after = side(from)?.map(|after| digest(&row, &after));
+    Ok(Image { row, before: before.map_or(Before::Absent, Before::Whole), after })
 }
 
 const SUMMARY: &str = "SELECT id, session, at, kind, target, verb, words FROM command";
@@ -286,19 +357,32 @@ impl ReadTx<'_> {
         Ok(Some(Command { summary, envelopes, images }))
     }
 
-    /// The images of a command that are not as they are on this side now: something changed them since.
+    /// The rows of a command that are not as it left them: something changed them since.
     ///
     /// # Errors
     /// The disk; a damaged row.
-    pub fn images_elsewhere<'c>(&self, command: &'c Command, side: Side) -> Result<Vec<&'c Row>, StoreError> {
-        let mut elsewhere = Vec::new();
+    pub fn changed_since<'c>(&self, command: &'c Command) -> Result<Vec<&'c Row>, StoreError> {
+        let mut changed = Vec::new();
         for image in &command.images {
-            let now = self.row_bytes(&image.row)?;
-            if !matches!(image.row, Row::Bases(_)) && differs(&image.row, now.as_deref(), image.side(side)) {
-                elsewhere.push(&image.row);
+            let now = self.row_bytes(&image.row)?.map(|now| digest(&image.row, &now));
+            if !matches!(image.row, Row::Bases(_)) && now != image.after {
+                changed.push(&image.row);
             }
         }
-        Ok(elsewhere)
+        Ok(changed)
+    }
+
+    /// What a row was before a command, if it is now as the command left it.
+    fn bytes_before(&self, image: &Image) -> Result<Option<Vec<u8>>, StoreError> {
+        let wrong = |what: String| self.damaged(format!("an image of {:?}: {what}", image.row));
+        match &image.before {
+            Before::Absent => Ok(None),
+            Before::Whole(bytes) => Ok(Some(bytes.clone())),
+            Before::Delta(delta) => {
+                let now = self.row_bytes(&image.row)?.unwrap_or_default();
+                encoding::undelta(delta, &timeless(&image.row, &now)).map(Some).map_err(wrong)
+            }
+        }
     }
 
     /// The bytes of a private row, as an image has them.
@@ -351,7 +435,7 @@ impl WriteTx<'_> {
         for (row, before) in std::mem::take(&mut self.captured) {
             let after = self.row_bytes(&row)?;
             if differs(&row, before.as_deref(), after.as_deref()) || matches!(row, Row::Bases(_)) {
-                images.push(Image { row, before, after });
+                images.push(Image::new(row, before, after.as_deref()));
             }
         }
         if images.is_empty() && envelopes.is_empty() && new.kind != CommandKind::Final {
@@ -390,18 +474,18 @@ impl WriteTx<'_> {
         Ok(())
     }
 
-    /// Makes the rows of a command's images what they are on this side.
+    /// Makes the rows of a command's images what they were before it. They are as it left them ([`ReadTx::changed_since`]).
     ///
     /// # Errors
     /// The disk; a damaged image.
-    pub fn restore(&mut self, command: &Command, side: Side) -> Result<(), StoreError> {
+    pub fn restore(&mut self, command: &Command) -> Result<(), StoreError> {
         let mut decoded = BTreeMap::new();
         for image in &command.images {
-            decoded.insert(&image.row, image.side(side));
+            decoded.insert(&image.row, self.bytes_before(image)?);
         }
         // Sessions come before the current one that names one of them, as the order of rows backwards has it.
         for (row, bytes) in decoded.into_iter().rev() {
-            let restored = self.restore_row(row, bytes);
+            let restored = self.restore_row(row, bytes.as_deref());
             let wrong = || self.damaged(format!("command {}: an image of {row:?}", command.summary.id));
             restored.map_err(|error| error.unwrap_or_else(wrong))?;
         }
@@ -452,16 +536,9 @@ impl WriteTx<'_> {
 
 /// Whether two states of a row differ in more than when a session was last active, which every command changes.
 fn differs(row: &Row, left: Option<&[u8]>, right: Option<&[u8]>) -> bool {
-    if left == right {
-        return false;
-    }
-    let timeless = |bytes: &[u8]| {
-        let session = Session::decode(bytes).ok();
-        session.map(|session| Session { last_active_at: Timestamp::from_ms(0), ..session })
-    };
-    match (row, left, right) {
-        (Row::Session(_), Some(left), Some(right)) => timeless(left).is_none() || timeless(left) != timeless(right),
-        _ => true,
+    match (left, right) {
+        (Some(left), Some(right)) => left != right && timeless(row, left) != timeless(row, right),
+        _ => left != right,
     }
 }
 
@@ -519,7 +596,7 @@ fn encode_base(base: &ImportBase) -> Vec<u8> {
     to.finish()
 }
 
-fn decode_base(bytes: &[u8]) -> Result<ImportBase, DecodeError> {
+pub(crate) fn decode_base(bytes: &[u8]) -> Result<ImportBase, DecodeError> {
     let mut from = Decoder::new(bytes);
     let location = from.text(BYTES_MAX, "location")?.to_owned();
     let base = ImportBase {

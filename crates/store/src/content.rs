@@ -201,6 +201,18 @@ impl ReadTx<'_> {
         Ok(packed.into_iter().filter_map(entity).collect())
     }
 
+    /// As [`ReadTx::uses_ids`], as it stands in the row.
+    pub(crate) fn uses_stored(&self, local: i64) -> Result<Vec<i64>, StoreError> {
+        let refs = self.row("SELECT refs FROM content WHERE id = ?1", [local], |row| row.get::<_, Vec<u8>>(0))?;
+        let packed = unpack_all(&refs.unwrap_or_default());
+        let packed = packed.map_err(|error| self.damaged(format!("content row {local}: {error}")))?;
+        let entity = |packed: Packed| match packed.target {
+            PackedTarget::Entity(local) => Some(local),
+            PackedTarget::Other(_) => None,
+        };
+        Ok(packed.into_iter().filter_map(entity).collect())
+    }
+
     fn unpack_failure(&self, local: i64, error: Unpack) -> StoreError {
         match error {
             Unpack::Decode(error) => self.damaged(format!("content row {local}: {error}")),
@@ -247,6 +259,17 @@ impl WriteTx<'_> {
             prefixes.push([hash.prefix64(), local]);
         }
         self.insert_prefixes("content_h", prefixes.into_iter())
+    }
+
+    /// Packs the text of a row that lies raw, if that saves something.
+    pub(crate) fn pack_content(&self, local: i64) -> Result<(), StoreError> {
+        let sql = "SELECT text FROM content WHERE id = ?1 AND enc = 0";
+        let Some(text) = self.row(sql, [local], |row| row.get::<_, Vec<u8>>(0))? else { return Ok(()) };
+        let (encoding, packed) = self.pack_bytes(&text, Packing::Small);
+        if packed.len() < text.len() {
+            self.run("UPDATE content SET enc = ?2, text = ?3 WHERE id = ?1", (local, encoding, packed))?;
+        }
+        Ok(())
     }
 
     pub(crate) fn pack_bytes<'b>(&self, bytes: &'b [u8], packing: Packing) -> (i64, Cow<'b, [u8]>) {

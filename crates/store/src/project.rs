@@ -19,6 +19,19 @@ use crate::read::{
 use crate::state::{Plain, encode_state, is_flagged, visibility_of};
 use crate::tx::WriteTx;
 
+/// Ops of an envelope of at most so many bytes are read from it: unpacking it costs no more than a row does, and most patches
+/// are so small.
+const SMALL_ENVELOPE_BYTES: usize = 1024;
+
+/// Where the bytes of an op lie.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum OpBytes {
+    /// In its row.
+    InRow,
+    /// In the envelope only; the row has none.
+    InLog,
+}
+
 /// Rows of the op tables, gathered before they are written.
 #[derive(Default)]
 struct OpRows {
@@ -159,7 +172,9 @@ impl WriteTx<'_> {
         let mut fresh = FxHashMap::default();
         for (local, envelope) in counted {
             if let Body::Revision(revision) = envelope.body() {
-                self.write_revision_ops(*local, revision, delta, &mut rows, &mut fresh)?;
+                let place =
+                    if envelope.bytes().len() <= SMALL_ENVELOPE_BYTES { OpBytes::InLog } else { OpBytes::InRow };
+                self.write_revision_ops(*local, (revision, place), delta, &mut rows, &mut fresh)?;
             }
         }
         for (op, effective) in &delta.op_effective {
@@ -180,7 +195,7 @@ impl WriteTx<'_> {
     fn write_revision_ops(
         &mut self,
         env: i64,
-        revision: &Revision,
+        (revision, place): (&Revision, OpBytes),
         delta: &ProjectionDelta,
         rows: &mut OpRows,
         fresh: &mut FxHashMap<OpId, i64>,
@@ -197,6 +212,7 @@ impl WriteTx<'_> {
                 None => {
                     let local = self.fresh(Fresh::Op)?;
                     let effective = delta.op_effective.get(&id).copied().unwrap_or(false);
+                    let bytes = if place == OpBytes::InLog { Vec::new() } else { bytes };
                     self.run(
                         "INSERT INTO op (id, hash, kind, effective, bytes) VALUES (?1, ?2, ?3, ?4, ?5)",
                         (local, id.as_bytes(), op.action.kind().cast_signed(), effective, bytes),

@@ -8,8 +8,8 @@ use dm_collab::{
     UnseenPatch,
 };
 use dm_model::{
-    DefHash, EntityId, Envelope, EnvelopeId, InstanceId, Kind, Location, Op, OpId, PatchId, RevisionId, Signature,
-    Space, Visibility,
+    Body, DefHash, EntityId, Envelope, EnvelopeId, InstanceId, Kind, Location, Op, OpId, PatchId, RevisionId,
+    Signature, Space, Visibility,
 };
 
 use crate::error::StoreError;
@@ -170,10 +170,27 @@ impl ReadTx<'_> {
         let rows = self.rows(sql, [local], |row| Ok((OpId::from_bytes(row.get(0)?), row.get::<_, Vec<u8>>(1)?)))?;
         let mut ops = Vec::with_capacity(rows.len());
         for (id, bytes) in rows {
-            ops.push((id, Arc::new(self.decode_op(&id, &bytes)?)));
+            ops.push((id, Arc::new(self.op_of(&id, &bytes)?)));
         }
         ops.sort_unstable_by_key(|(id, _)| *id);
         Ok(ops)
+    }
+
+    /// The op of a row: of a small envelope it is read where it is signed.
+    fn op_of(&self, id: &OpId, bytes: &[u8]) -> Result<Op, StoreError> {
+        if !bytes.is_empty() {
+            return self.decode_op(id, bytes);
+        }
+        let local = self.op_local(id)?.ok_or_else(|| self.no_such("op", id))?;
+        let sql = "SELECT env, position FROM op_rev WHERE op = ?1 LIMIT 1";
+        let place = self.row(sql, [local], |row| Ok((row.get::<_, i64>(0)?, row.get::<_, i64>(1)?)))?;
+        let wrong = || self.damaged(format!("op {id} is in no envelope"));
+        let (env, position) = place.ok_or_else(wrong)?;
+        let envelope = self.envelope_local(env)?;
+        let Body::Revision(revision) = envelope.body() else { return Err(wrong()) };
+        let op = usize::try_from(position).ok().and_then(|position| revision.ops.get(position)).ok_or_else(wrong)?;
+        debug_assert_eq!(op.id(), *id, "BUG: an op row leads to another op");
+        Ok(op.clone())
     }
 
     pub(crate) fn decode_op(&self, id: &OpId, bytes: &[u8]) -> Result<Op, StoreError> {
@@ -339,7 +356,7 @@ impl ProjectionRead for ReadTx<'_> {
         let Some(local) = self.op_local(op)? else { return Ok(None) };
         let bytes = self.row("SELECT bytes FROM op WHERE id = ?1", [local], |row| row.get::<_, Vec<u8>>(0))?;
         let bytes = bytes.ok_or_else(|| self.damaged(format!("table op has no row {local}")))?;
-        Ok(Some(Arc::new(self.decode_op(op, &bytes)?)))
+        Ok(Some(Arc::new(self.op_of(op, &bytes)?)))
     }
 
     fn carriers(&self, op: &OpId) -> Result<Vec<RevisionId>, ReadError> {

@@ -21,7 +21,8 @@ const ROWS: &[(&str, &str)] = &[
          FROM env v LEFT JOIN log l ON l.id = v.id",
     ),
     ("need", "SELECT quote(n.need) || ' ' || quote(l.hash) FROM need n LEFT JOIN log l ON l.id = n.env"),
-    ("op", "SELECT quote(hash) || ' ' || kind || ' ' || effective || ' ' || quote(bytes) FROM op"),
+    // Its bytes are checked by themselves: which of several envelopes was first decides whether the row has them.
+    ("op", "SELECT quote(hash) || ' ' || kind || ' ' || effective FROM op"),
     (
         "op_e",
         "SELECT quote(e.hash) || ' ' || quote(o.hash) FROM op_e x LEFT JOIN entity e ON e.id = x.entity LEFT JOIN op o ON o.id = x.op",

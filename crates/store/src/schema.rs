@@ -103,6 +103,7 @@ CREATE TABLE key_fact (author TEXT NOT NULL, env INTEGER NOT NULL, PRIMARY KEY (
 
 /// Version 4: how far histories of other tools were brought over.
 const BRIDGE: &str = "
+UPDATE env SET author_key = x'' WHERE patch IS NULL;
 CREATE TABLE git_source (root INTEGER PRIMARY KEY, head BLOB NOT NULL);
 CREATE TABLE git_lag (root INTEGER NOT NULL, file TEXT NOT NULL, reason TEXT NOT NULL, PRIMARY KEY (root, file)) WITHOUT ROWID;
 CREATE TABLE git_target (id INTEGER PRIMARY KEY, repository TEXT NOT NULL, branch TEXT NOT NULL, UNIQUE (repository, branch));

@@ -47,6 +47,33 @@ struct Whole {
     contents: BTreeSet<DefHash>,
 }
 
+/// Tables of books: what names a row, when it is wrong, and what is then said of it.
+const BOOKS: &[(&str, &str, &str, &str)] = &[
+    ("config", "key", "key = '' OR typeof(value) <> 'text'", "a setting that is no text"),
+    ("summary", "content", "typeof(text) <> 'text'", "a memo that is no text"),
+    ("token", "name", "length(hash) <> 32", "a hash of the wrong length"),
+    ("trusted_key", "author", "length(key) <> 32", "a key of the wrong length"),
+    ("own_key", "author", "length(key) <> 32", "a key of the wrong length"),
+    ("overruled", "author", "length(key) <> 32 OR length(change) <> 32", "a key or an id of the wrong length"),
+    ("succession", "one", "length(bytes) = 0", "nothing where keys that followed each other belong"),
+    ("remote", "name", "mode NOT IN (0, 1, 2)", "a mode that this program does not know"),
+    ("remote", "name", "name = '' OR url = '' OR timeout_ms < 0", "a remote without a name, an address or a time-out"),
+    ("peer", "remote", "remote NOT IN (SELECT id FROM remote)", "its row of remote is gone"),
+    (
+        "quarantine",
+        "hex(id)",
+        "length(id) <> 32 OR length(signature) <> 64",
+        "an id or a signature of the wrong length",
+    ),
+    ("import_root", "id", "root = ''", "a folder with no path"),
+    ("import_base", "location", "root NOT IN (SELECT id FROM import_root)", "its row of import_root is gone"),
+    ("import_base", "location", "length(heads) % 32 <> 0", "ids of writes of the wrong length"),
+    ("space_name", "name", "length(space) <> 16 OR name = ''", "a space without a name, or an id of the wrong length"),
+    ("remote_space", "remote", "length(space) <> 16", "a space's id of the wrong length"),
+    ("token_space", "token", "length(space) <> 16", "a space's id of the wrong length"),
+    ("git_target", "id", "repository = '' OR branch = ''", "a branch with no name or no repository"),
+];
+
 struct Verification<'t, 's> {
     tx: &'t ReadTx<'s>,
     findings: Vec<Finding>,
@@ -69,12 +96,16 @@ impl ReadTx<'_> {
         verification.note("content", content);
         let side_tables = verification.side_tables();
         verification.note("entity", side_tables);
+        let ops = verification.ops();
+        verification.note("op", ops);
         let journal = verification.journal();
         verification.note("session", journal);
         let commands = verification.commands();
         verification.note("command", commands);
         let peers = verification.peers();
         verification.note("unsent", peers);
+        let books = verification.books();
+        verification.note("config", books);
         let bridges = verification.bridges();
         verification.note("git_mark", bridges);
         let projections = verification.projections();
@@ -202,6 +233,20 @@ impl Verification<'_, '_> {
                     format!("leads to row {local} of {table}, which has another hash or is gone"),
                     Remedy::Rebuild,
                 );
+            }
+        }
+        Ok(())
+    }
+
+    /// The bytes of ops that are not read from an envelope.
+    fn ops(&mut self) -> Result<(), StoreError> {
+        let sql = "SELECT hash, bytes FROM op WHERE length(bytes) > 0";
+        let rows = self.tx.rows(sql, [], |row| Ok((row.get::<_, Vec<u8>>(0)?, row.get::<_, Vec<u8>>(1)?)))?;
+        for (hash, bytes) in rows {
+            let id = dm_model::OpId::from_slice(&hash);
+            if id != Some(dm_model::Op::id_of(&bytes)) || dm_model::Op::decode(&bytes).is_err() {
+                let row = id.map_or_else(|| "?".to_owned(), |id| id.to_string());
+                self.find("op", row, "its bytes are not those of its hash", Remedy::Rebuild);
             }
         }
         Ok(())
@@ -353,6 +398,24 @@ impl Verification<'_, '_> {
             );
             for name in self.tx.rows(&sql, [], |row| row.get::<_, String>(0))? {
                 self.find(table, name, format!("its row of {target} is gone"), Remedy::RestoreCopy);
+            }
+        }
+        Ok(())
+    }
+
+    /// Books that nothing else repeats: what can be told is that a row cannot be what it should be.
+    fn books(&mut self) -> Result<(), StoreError> {
+        for (table, row, wrong, what) in BOOKS {
+            let sql = format!("SELECT {row} FROM {table} WHERE {wrong}");
+            let rows = self.tx.rows(&sql, [], |row| {
+                Ok(match row.get_ref(0)? {
+                    rusqlite::types::ValueRef::Text(text) => String::from_utf8_lossy(text).into_owned(),
+                    rusqlite::types::ValueRef::Integer(id) => id.to_string(),
+                    _ => "?".to_owned(),
+                })
+            })?;
+            for row in rows {
+                self.find(table, row, *what, Remedy::RestoreCopy);
             }
         }
         Ok(())

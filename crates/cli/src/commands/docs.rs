@@ -119,6 +119,7 @@ fn shapes() -> Vec<(&'static str, Schema)> {
         of::<dm_engine::TokenReport>("token create"),
         of::<dm_engine::VerifyReport>("verify"),
         of::<dm_engine::RebuildReport>("rebuild"),
+        of::<dm_engine::GcReport>("gc"),
         of::<dm_engine::Setting>("config get, config set"),
         of::<Vec<dm_engine::Setting>>("config list"),
         of::<dm_engine::UndoReport>("undo, redo"),

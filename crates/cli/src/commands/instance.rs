@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use dm_engine::{InitOptions, Setting};
 
-use crate::args::{ConfigCommand, InitArgs, RebuildArgs, TokenCommand};
+use crate::args::{ConfigCommand, GcArgs, InitArgs, RebuildArgs, TokenCommand};
 use crate::context::Context;
 use crate::failure::Failure;
 use crate::output::{self, BAD, BOLD, DIM, styled};
@@ -79,6 +79,28 @@ pub fn rebuild(context: &Context, args: &RebuildArgs) -> Result<ExitCode, Failur
         }
         let done = if report.dry_run { "nothing was written" } else { "all projections were made anew" };
         page.line(format!("{done}; view {}", styled(DIM, &report.view_fingerprint)));
+    })
+}
+
+/// `dm gc`.
+pub fn gc(context: &Context, args: &GcArgs) -> Result<ExitCode, Failure> {
+    let report = context.engine()?.gc(args.days, args.dry_run)?;
+    context.answer(&report, |report, page| {
+        let (drop, would) = if report.dry_run { ("would drop", true) } else { ("dropped", false) };
+        let commands = output::count(report.commands, "command");
+        let definitions = output::count(report.definitions, "definition");
+        if report.commands + report.definitions == 0 {
+            page.line("nothing to drop: all that is here is named by something");
+        } else {
+            let older = output::count(u64::from(report.days), "day");
+            page.line(format!("{drop} {definitions} that nothing names, {commands} of more than {older}"));
+        }
+        if would {
+            page.line(format!("{} bytes; nothing was dropped. What is dropped cannot be brought back", report.bytes));
+        } else {
+            let (before, after) = (report.bytes_before / 1024, report.bytes_after / 1024);
+            page.line(styled(DIM, &format!("the store has {after} KiB; it had {before} KiB")));
+        }
     })
 }
 

@@ -96,7 +96,7 @@ pub const WRITING: [Case; 36] = [
 ];
 
 /// Verbs that write what the store does not show, or nothing that could be seen here; each has a test of its own below.
-pub const WRITING_UNSEEN: [&str; 9] = [
+pub const WRITING_UNSEEN: [&str; 10] = [
     "init",
     "export",
     "git import",
@@ -105,6 +105,7 @@ pub const WRITING_UNSEEN: [&str; 9] = [
     "patch export",
     "token create",
     "rebuild",
+    "gc",
     "remote trust",
 ];
 
@@ -322,6 +323,26 @@ fn a_secret_goes_to_a_new_file_of_its_owner_only() {
     let secret = written.lines().last().and_then(|line| line.strip_prefix("secret ")).unwrap();
     let shown = machine.dm(&["key", "show", "Ada", "--json"]).succeeds().stdout;
     assert!(!everything(&machine).contains(secret) && !shown.contains(secret));
+}
+
+#[test]
+fn gc_drops_nothing_in_a_dry_run() {
+    let machine = ada_with_math();
+    let shapes = Shapes::read();
+    machine.write("try.dark", "module Ada.Try\n\nval one = 1L\n");
+    machine.dm(&["add", "try.dark", "--intent", "Try"]).succeeds();
+    machine.dm(&["undo"]).succeeds();
+    let before = everything(&machine);
+    machine.dm(&["gc", "--days", "0", "--dry-run"]).succeeds().prints("would drop 1 definition that nothing names");
+    assert_eq!(everything(&machine), before);
+    machine.dm(&["redo"]).succeeds();
+    machine.dm(&["undo"]).succeeds();
+    let printed = json(&machine.dm(&["gc", "--days", "0", "--json"]));
+    shapes.check(&printed, &shapes.verbs["gc"], "gc");
+    assert_eq!(printed["definitions"], 1);
+    machine.dm(&["redo"]).exits(1);
+    machine.dm(&["gc"]).succeeds().prints("nothing to drop");
+    machine.dm(&["verify"]).succeeds();
 }
 
 #[test]

@@ -238,7 +238,7 @@ impl History {
             self.notice_others(&transaction)?;
             let began = Instant::now();
             let first = self.report.patches == 0;
-            while let Some(commit) = commits.next() {
+            for commit in commits.by_ref() {
                 let (id, entries) = changes.next()?.ok_or(GitError::Answer("too few commits"))?;
                 if id != commit.id {
                     return Err(GitError::Answer("the commits in another order").into());
@@ -441,10 +441,10 @@ impl History {
             }
             places.extend(self.taken.by_file.get(&file).into_iter().flatten().cloned());
             places.extend(declared(&version).cloned());
-            if let Version::Text(source) = version {
-                if !source.declarations.is_empty() {
-                    texts.push(source);
-                }
+            if let Version::Text(source) = version
+                && !source.declarations.is_empty()
+            {
+                texts.push(source);
             }
         }
         let bases = places.into_iter().filter_map(|place| Some((place.clone(), self.taken.bases.get(&place)?.clone())));

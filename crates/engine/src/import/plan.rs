@@ -47,6 +47,24 @@ pub(crate) enum Act {
     },
 }
 
+/// Of more pairs of something gone and something new than this, those that look alike at first sight only are compared in full.
+const PAIRS_RENDERED_MAX: usize = 20_000;
+
+/// Whether a text is not that of a definition under another name, as far as names and lengths tell. One that was renamed and
+/// has references spelled otherwise may be taken for another one.
+fn surely_another(base: &ImportBase, definition: &Definition, declaration: &Declaration) -> bool {
+    let (old, new) = (base.location.name(), declaration.location.name());
+    if old == new {
+        return false;
+    }
+    let longer = declaration.text.len().abs_diff(definition.text.len());
+    match new.len().abs_diff(old.len()) {
+        0 => longer != 0,
+        // Its own name may occur in it more than once.
+        each => longer == 0 || longer % each != 0,
+    }
+}
+
 /// All that an import is to do.
 #[derive(Default)]
 pub(crate) struct Plan {
@@ -338,18 +356,19 @@ impl<'a> Planner<'a> {
                 left.push((base.clone(), self.look.definition(&base.content)?));
             }
         }
+        let new = met.iter().flatten().filter(|met| met.is_none()).count();
+        let many = left.len().saturating_mul(new) > PAIRS_RENDERED_MAX;
         for (source, met) in sources.iter().zip(met) {
             for (declaration, met) in source.declarations.iter().zip(met) {
                 if met.is_some() {
                     continue;
                 }
-                let name = declaration.location.name();
                 let fits = |(base, definition): &(ImportBase, Definition)| {
                     definition.kind == declaration.kind
-                        // What its text names, its location is named by: only tests are named after something else.
-                        && (definition.kind == Kind::Test || base.location.name() == name)
                         && (definition.text == declaration.text
-                            || dm_lang::render(definition, &declaration.location, &self.table).text == declaration.text)
+                            || (!(many && surely_another(base, definition, declaration))
+                                && dm_lang::render(definition, &declaration.location, &self.table).text
+                                    == declaration.text))
                 };
                 let Some(at) = left.iter().position(fits) else { continue };
                 let (base, _) = left.remove(at);

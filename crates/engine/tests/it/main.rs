@@ -6,6 +6,7 @@ mod conflicts;
 mod cost;
 mod edits;
 mod exchange;
+mod gc;
 mod git;
 mod imports;
 mod keys;

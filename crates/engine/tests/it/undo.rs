@@ -6,15 +6,15 @@ use proptest::prelude::*;
 use crate::support::Desk;
 
 /// A store of Ada's, and commands given in it.
-struct World {
-    engine: Engine,
-    _desk: Desk,
+pub struct World {
+    pub engine: Engine,
+    pub desk: Desk,
 }
 
 impl World {
-    fn new() -> Self {
+    pub fn new() -> Self {
         let desk = Desk::new();
-        Self { engine: desk.engine.reopen().unwrap(), _desk: desk }
+        Self { engine: desk.engine.reopen().unwrap(), desk }
     }
 
     /// One command in a session, as a front end gives it; the current one if none is named.
@@ -31,7 +31,10 @@ impl World {
     }
 
     /// One command in the current session.
-    fn write<T>(&self, write: impl FnOnce(&mut Transaction<'_>) -> Result<T, EngineError>) -> Result<T, EngineError> {
+    pub fn write<T>(
+        &self,
+        write: impl FnOnce(&mut Transaction<'_>) -> Result<T, EngineError>,
+    ) -> Result<T, EngineError> {
         self.write_in(None, write)
     }
 }
@@ -49,7 +52,7 @@ fn text(text: String, intent: Option<&str>) -> SaveRequest {
 
 /// A command that may or may not be possible as things stand.
 #[derive(Debug, Clone)]
-enum Step {
+pub enum Step {
     NewPatch,
     Save { name: u8, value: u8 },
     Move { from: u8, to: u8 },
@@ -66,7 +69,7 @@ enum Step {
     Setting { value: u8 },
 }
 
-fn step() -> impl Strategy<Value = Step> {
+pub fn step() -> impl Strategy<Value = Step> {
     let name = 0..4u8;
     prop_oneof![
         2 => Just(Step::NewPatch),
@@ -86,7 +89,7 @@ fn step() -> impl Strategy<Value = Step> {
     ]
 }
 
-fn take(world: &World, step: &Step) -> Result<(), EngineError> {
+pub fn take(world: &World, step: &Step) -> Result<(), EngineError> {
     let place = |name: u8| format!("Ada.M.f{name}");
     world.write(|tx| {
         match step {
