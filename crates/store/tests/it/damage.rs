@@ -88,7 +88,6 @@ const UNCHECKED: &[&str] = &[
 ];
 
 /// A store with rows in every table of the log, the content and the projections, and in the books that are checked.
-#[expect(clippy::too_many_lines, reason = "one row of every kind")]
 fn full_store() -> TempStore {
     let temp = temp_store(0);
     let history = history(SEED, STEPS);
