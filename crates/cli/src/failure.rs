@@ -244,6 +244,9 @@ fn named_failure(message: String, error: EngineError) -> Failure {
         EngineError::NoSuchSpace { known, .. } => {
             Failure::usage(message).hint(format!("there are: public, {}", known.join(", ")))
         }
+        EngineError::UnknownSpace(id) => {
+            Failure::refused(message).hint(format!("if you belong to them: `dm space join NAME {id}`, then import again"))
+        }
         EngineError::SpaceExists(name) => Failure::refused(message).hint(format!("`dm space show {name}` shows it")),
         EngineError::TooManySpaces => Failure::refused(message).hint("`dm space forget NAME` makes room"),
         EngineError::SpaceInUse { patch, .. } => {

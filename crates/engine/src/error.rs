@@ -294,6 +294,9 @@ pub enum EngineError {
         /// Those there are.
         known: Vec<String>,
     },
+    /// A patch file of a group whose space has no name here.
+    #[error("it is for the readers of space {0}, which has no name here; nothing was written")]
+    UnknownSpace(String),
     /// A space of that name or id is there.
     #[error("a space `{0}` is there already")]
     SpaceExists(String),

@@ -64,9 +64,21 @@ struct Checked {
 
 impl Checked {
     /// Checks a payload by itself: hashes, signatures, bounds, and that nothing in it belongs to no patch of it.
-    fn of(payload: Payload) -> Result<Self, EngineError> {
+    fn of(payload: Payload, tx: &ReadTx<'_>) -> Result<Self, EngineError> {
+        let mut spaces = vec![Space::PUBLIC];
+        spaces.extend(tx.named_spaces()?.into_iter().map(|named| named.space));
+        for sealed in &payload.parcel.envelopes {
+            // What does not decode is told below.
+            let Ok(envelope) = dm_model::Envelope::open_trusted(sealed.bytes.clone(), sealed.signature) else {
+                continue;
+            };
+            let space = envelope.header().space;
+            if !spaces.contains(&space) {
+                return Err(EngineError::UnknownSpace(space.to_string()));
+            }
+        }
         let revisions_only = |envelope: &dm_model::Envelope| matches!(envelope.body(), Body::Revision(_));
-        let received = sync::check_parcel(&payload.parcel, &[Space::PUBLIC], &revisions_only, &|_| Ok(false));
+        let received = sync::check_parcel(&payload.parcel, &spaces, &revisions_only, &|_| Ok(false));
         let received = received.map_err(|error| match error {
             SyncError::Protocol(error) => EngineError::PatchFile(PatchFileError::Altered(error.to_string())),
             SyncError::Read(error) => error.into(),
@@ -120,7 +132,7 @@ impl Snapshot<'_> {
         let revisions = self.tx.ids_in_order(&revisions)?;
         let payload = pack(&look, &revisions)?;
         let needs = payload.needs.len() as u64;
-        let checked = Checked::of(payload.clone())?;
+        let checked = Checked::of(payload.clone(), &self.tx)?;
         let text = text::print(&checked, &payload)?;
         let mut ids = Vec::new();
         for revision in &revisions {
@@ -240,7 +252,7 @@ impl Transaction<'_> {
     pub fn import_patch_file(&mut self, text: &str) -> Result<PatchImportReport, EngineError> {
         let file = text::parse(text)?;
         let payload = Payload::unpack(&file.payload)?;
-        let checked = Checked::of(payload)?;
+        let checked = Checked::of(payload, &self.tx)?;
         text::compare(&file, &text::print_readable(&checked)?)?;
         let mut ids: Vec<RevisionId> = Vec::new();
         let mut patch_ids: Vec<PatchId> = Vec::new();

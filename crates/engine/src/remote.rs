@@ -101,12 +101,18 @@ struct ErrorWords {
 impl Line {
     /// A line that is opened with the first question: over HTTP, or straight into another store.
     pub(crate) fn to(remote: &dm_store::Remote, engine: &Engine, spaces: Vec<Space>) -> Result<Self, RemoteError> {
+        let mut spaces = spaces;
         let way = match remote.url.strip_prefix("http") {
             Some(_) => Way::Http(Http::to(remote)),
             None => {
                 let folder = PathBuf::from(&remote.url);
                 let options = OpenOptions { folder, author: None, ..engine.options() };
-                Way::Store(Box::new(Engine::open(options).map_err(|error| RemoteError::Store(error.to_string()))?))
+                let failed = |error: EngineError| RemoteError::Store(error.to_string());
+                let other = Engine::open(options).map_err(failed)?;
+                // Of groups, what both list.
+                let named = other.named_spaces().map_err(failed)?;
+                spaces.retain(|space| space.is_public() || named.contains(space));
+                Way::Store(Box::new(other))
             }
         };
         Ok(Self { way, spaces, trips: 0, bytes_sent: 0, bytes_received: 0 })

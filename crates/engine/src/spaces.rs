@@ -81,6 +81,13 @@ fn summary(tx: &ReadTx<'_>, space: Space) -> Result<SpaceSummary, EngineError> {
     })
 }
 
+impl crate::engine::Engine {
+    /// The groups' spaces that have a name in this store.
+    pub(crate) fn named_spaces(&self) -> Result<Vec<Space>, EngineError> {
+        Ok(self.store().read()?.named_spaces()?.into_iter().map(|named| named.space).collect())
+    }
+}
+
 impl Snapshot<'_> {
     /// The public space, those that have a name here, and those of which something is held.
     ///

@@ -74,6 +74,10 @@ fn print_revision(
     let at = at.map_or_else(|_| "at no known time".to_owned(), |at| at.strftime("%Y-%m-%d %H:%M:%S UTC").to_string());
     let _ = writeln!(text, "  by {}, {at}", one_line(&revision.author));
     let _ = writeln!(text, "  revision {}", envelope.id());
+    let space = envelope.header().space;
+    if !space.is_public() {
+        let _ = writeln!(text, "  for the readers of space {space}");
+    }
     let _ = writeln!(text, "  signed with key {}", envelope.header().author_key);
     let needs: std::collections::BTreeSet<_> = revision.needs().into_iter().collect();
     let mut needed = BTreeMap::new();
