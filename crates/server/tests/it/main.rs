@@ -13,6 +13,7 @@ mod instance;
 mod network;
 mod quarantine;
 mod second_client;
+mod spaces;
 mod tokens;
 mod trust;
 mod versions;
