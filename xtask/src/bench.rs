@@ -58,6 +58,8 @@ pub struct Choice {
     pub program: Option<String>,
     /// `bench_tool` of `dm-engine`; a fresh release build if none is named.
     pub tool: Option<String>,
+    /// Of the other programs, only this one.
+    pub peer: Option<String>,
 }
 
 impl Choice {
@@ -140,6 +142,9 @@ pub fn bench_peers(workspace: &Workspace, choice: &Choice) -> Result<bool> {
     let wanted = |job: &&peers::Job| job.figures.iter().any(|figure| choice.names(figure));
     let mut fine = true;
     for kind in peers::Kind::ALL {
+        if choice.peer.as_ref().is_some_and(|name| name != kind.name()) {
+            continue;
+        }
         let Some(peer) = peers::Peer::find(kind, &ground)? else {
             println!("{:<18} missing: it is not installed", kind.name());
             continue;

@@ -26,7 +26,7 @@ const USAGE: &str = "usage: cargo xtask VERB
   sim [--seeds N]          run the simulations with more random histories, 2000 unless told otherwise
   bench [--check] [--only TEXT,TEXT] [--program PATH] [--tool PATH]
                            measure, print a table, write docs/bench.json; or compare with it
-  bench --peers [--only TEXT,TEXT]
+  bench --peers [--peer NAME] [--only TEXT,TEXT]
                            measure git, jj and pijul at the same jobs, as far as they are installed
   dist                     pack the release binary with completions, manual and licence";
 
@@ -98,10 +98,15 @@ fn run(args: &[String]) -> Result<bool> {
             test::simulate(&workspace, options.number("--seeds", 2000)?).map(|counts| counts.failed == 0)
         }
         "bench" => {
-            let options = Options::parse(args, &["--check", "--peers"], &["--only", "--program", "--tool"])?;
+            let options = Options::parse(args, &["--check", "--peers"], &["--only", "--program", "--tool", "--peer"])?;
             let mode = if options.has("--check") { bench::Mode::Check } else { bench::Mode::Write };
             let value = |name: &str| options.value(name).map(str::to_owned);
-            let choice = bench::Choice { only: value("--only"), program: value("--program"), tool: value("--tool") };
+            let choice = bench::Choice {
+                only: value("--only"),
+                program: value("--program"),
+                tool: value("--tool"),
+                peer: value("--peer"),
+            };
             if options.has("--peers") {
                 return bench::bench_peers(&workspace, &choice);
             }

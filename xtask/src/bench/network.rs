@@ -213,7 +213,7 @@ impl<'g> Pair<'g> {
     }
 }
 
-#[derive(PartialEq, Eq)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 enum Side {
     Near,
     Far,

@@ -28,7 +28,7 @@ pub struct Job {
     /// The figures that it gives.
     pub figures: &'static [&'static str],
     pub peers: &'static [Kind],
-    pub measure: fn(&Peer<'_>) -> Result<Vec<(&'static str, Unit, Sample)>>,
+    pub measure: fn(&Peer<'_>) -> Figures,
 }
 
 const EVERYBODY: &[Kind] = &Kind::ALL;
@@ -74,9 +74,11 @@ pub const JOBS: [Job; 12] = [
     },
 ];
 
-type Figures = Result<Vec<(&'static str, Unit, Sample)>>;
+/// Figures by the names of ours.
+pub type Figure = (&'static str, Unit, Sample);
+type Figures = Result<Vec<Figure>>;
 
-fn times(name: &'static str, used: &[Usage], unit: Unit) -> Result<(&'static str, Unit, Sample)> {
+fn times(name: &'static str, used: &[Usage], unit: Unit) -> Result<Figure> {
     let in_a_second = if unit == Unit::Seconds { SECONDS } else { MILLISECONDS };
     Ok((name, unit, Sample::of_times(used, in_a_second)?))
 }
@@ -97,13 +99,7 @@ fn record(peer: &Peer<'_>, corpus: Corpus, runs: usize, name: &'static str) -> F
     Ok(vec![record_in(peer, folder.path(), corpus, runs, name)?])
 }
 
-fn record_in(
-    peer: &Peer<'_>,
-    folder: &Path,
-    corpus: Corpus,
-    runs: usize,
-    name: &'static str,
-) -> Result<(&'static str, Unit, Sample)> {
+fn record_in(peer: &Peer<'_>, folder: &Path, corpus: Corpus, runs: usize, name: &'static str) -> Result<Figure> {
     let mut used = Vec::new();
     for edit in corpus.edits(1, runs, 1) {
         corpus::write_file(folder, edit)?;
