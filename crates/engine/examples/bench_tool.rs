@@ -64,11 +64,25 @@ impl Dice {
     }
 }
 
-fn open(folder: &Path) -> Outcome<(Store, Keypair)> {
+/// An open store, with what signs there.
+struct Opened {
+    store: Store,
+    /// Signs facts of the store's main.
+    instance: Keypair,
+    /// Signs patches: the key of the one author that has written there.
+    author: Keypair,
+}
+
+fn key_in(path: &Path) -> Outcome<Keypair> {
+    let secret: EnvelopeId = std::fs::read_to_string(path)?.trim().parse()?;
+    Ok(Keypair::from_secret(secret.as_bytes()))
+}
+
+fn open(folder: &Path) -> Outcome<Opened> {
     let folder = folder.join(dm_engine::STORE_FOLDER);
     let store = Store::open(&folder.join("store.db"), Mode::ReadWrite)?;
-    let secret: EnvelopeId = std::fs::read_to_string(folder.join("key"))?.trim().parse()?;
-    Ok((store, Keypair::from_secret(secret.as_bytes())))
+    let kept = std::fs::read_dir(folder.join("keys"))?.next().ok_or("no author has a key here")??;
+    Ok(Opened { store, instance: key_in(&folder.join("key"))?, author: key_in(&kept.path())? })
 }
 
 /// The text with another edition in it; its references stand where they stood.
@@ -106,7 +120,7 @@ fn patch_id(dice: &mut Dice, now: Timestamp) -> PatchId {
 }
 
 fn history(folder: &Path, count: usize, seed: u64, apply: bool) -> Outcome<()> {
-    let (store, keys) = open(folder)?;
+    let Opened { store, instance, author: signer } = open(folder)?;
     let mut dice = Dice(seed);
     let mut done = 0;
     let mut heads: BTreeMap<EntityId, (OpId, DefHash)> = BTreeMap::new();
@@ -139,12 +153,12 @@ fn history(folder: &Path, count: usize, seed: u64, apply: bool) -> Outcome<()> {
             let (replaces, depends) = (Vec::new(), Vec::new());
             let revision =
                 Revision { patch, replaces, author: author.clone(), intent, created_at: now, depends, ops: vec![op] };
-            let revision = Envelope::seal(Space::PUBLIC, &keys, now, Body::Revision(revision));
+            let revision = Envelope::seal(Space::PUBLIC, &signer, now, Body::Revision(revision));
             let patches = vec![(patch, revision.id())];
             arrival.envelopes.push(Arc::new(revision));
             if apply {
                 let fact = Apply { channel, onto, patches, forced: String::new() };
-                let fact = Envelope::seal(Space::PUBLIC, &keys, now, Body::Apply(fact));
+                let fact = Envelope::seal(Space::PUBLIC, &instance, now, Body::Apply(fact));
                 onto = vec![fact.id()];
                 arrival.envelopes.push(Arc::new(fact));
             }
@@ -159,8 +173,8 @@ fn history(folder: &Path, count: usize, seed: u64, apply: bool) -> Outcome<()> {
 }
 
 fn reorder(from: &Path, to: &Path, seed: u64) -> Outcome<()> {
-    let (source, _) = open(from)?;
-    let (target, _) = open(to)?;
+    let source = open(from)?.store;
+    let target = open(to)?.store;
     let mut dice = Dice(seed);
     let read = source.read()?;
     let ids = read.envelope_ids(Space::PUBLIC)?;
