@@ -6,17 +6,15 @@
 
 mod bridge;
 mod key;
-
 mod space;
 
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
 
-pub use space::SpaceCommand;
-
 pub use bridge::{ExportArgs, GcArgs, GitCommand, GitExportArgs, GitImportArgs, ImportArgs};
 pub use key::{KeyCommand, KeyRevokeArgs, KeyRotateArgs};
+pub use space::SpaceCommand;
 
 /// The whole command line.
 #[derive(Debug, Parser)]

@@ -61,7 +61,7 @@ fn surely_another(base: &ImportBase, definition: &Definition, declaration: &Decl
     match new.len().abs_diff(old.len()) {
         0 => longer != 0,
         // Its own name may occur in it more than once.
-        each => longer == 0 || longer % each != 0,
+        each => longer == 0 || !longer.is_multiple_of(each),
     }
 }
 
