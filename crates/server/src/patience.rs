@@ -156,7 +156,11 @@ mod tests {
             let mut answer = [0; 1000];
             let read = steady.read(&mut answer).unwrap();
             assert!(answer[..read].starts_with(b"HTTP/1.1 200"), "{read}");
-            std::thread::sleep(Duration::from_millis(100));
+            // Nothing more comes, and it stays open.
+            steady.set_read_timeout(Some(Duration::from_millis(100))).unwrap();
+            let nothing = steady.read(&mut answer).unwrap_err().kind();
+            assert!(matches!(nothing, io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut), "{nothing}");
+            steady.set_read_timeout(None).unwrap();
         }
     }
 }
