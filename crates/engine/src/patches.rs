@@ -489,10 +489,14 @@ impl Transaction<'_> {
         Ok(creating.map(|(_, draft)| draft.patch).collect())
     }
 
-    /// Puts revisions into main: one fact per space.
+    /// Puts revisions into main: one fact per space, or several one after the other where they are more than a fact may name.
     pub(crate) fn apply_members(&mut self, members: &[Member], forced: &str) -> Result<Vec<EnvelopeId>, EngineError> {
-        let facts = patch::apply_facts(&*self.tx, members, forced)?;
-        self.append(facts.into_iter().map(|(space, fact)| (space, Body::Apply(fact))).collect())
+        let mut made = Vec::new();
+        for some in members.chunks(dm_model::revision::PATCHES_MAX) {
+            let facts = patch::apply_facts(&*self.tx, some, forced)?;
+            made.extend(self.append(facts.into_iter().map(|(space, fact)| (space, Body::Apply(fact))).collect())?);
+        }
+        Ok(made)
     }
 
     fn finish_apply(
