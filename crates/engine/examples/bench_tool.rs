@@ -5,12 +5,6 @@
 //! their needs allow. `bench_tool writer STORE SESSION COUNT SEED` waits for a line, then saves so many edits in a session,
 //! and prints the milliseconds of each.
 
-#![expect(
-    clippy::disallowed_macros,
-    clippy::disallowed_methods,
-    reason = "a program for the command line: it reads the clock, and prints"
-)]
-
 use std::collections::{BTreeMap, BTreeSet};
 use std::error::Error;
 use std::path::Path;

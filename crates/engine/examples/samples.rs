@@ -3,7 +3,11 @@
 //!
 //! `cargo run -p dm-engine --example samples -- packages target/samples`, then the command of `docs/formats/sync.md`.
 
-#![expect(clippy::unwrap_used, reason = "a tool that is run by hand: it stops with the reason")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "a tool that is run by hand: it stops with the reason"
+)]
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;

@@ -3,6 +3,7 @@
 #![expect(
     clippy::panic,
     clippy::expect_used,
+    clippy::unwrap_used,
     clippy::indexing_slicing,
     reason = "a failed check of a test is reported by a panic"
 )]

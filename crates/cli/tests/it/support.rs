@@ -83,7 +83,7 @@ pub fn text_of(machine: &Machine, name: &str) -> String {
 /// All that a person can see of a store: nothing of it changes where nothing is written.
 pub fn everything(machine: &Machine) -> String {
     let mut seen = String::new();
-    let verbs: [&[&str]; 10] = [
+    let verbs: [&[&str]; 11] = [
         &["status"],
         &["log"],
         &["ls", "--recursive"],
@@ -91,6 +91,7 @@ pub fn everything(machine: &Machine) -> String {
         &["patch", "list", "--all"],
         &["conflicts", "list"],
         &["remote", "list"],
+        &["space", "list"],
         &["key", "show", "Ada"],
         &["config", "list"],
         &["verify"],

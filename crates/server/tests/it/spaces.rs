@@ -100,7 +100,7 @@ fn a_group_of_two_works_and_the_third_hears_of_it_once_it_publishes() {
     // Published, it is everyone's, and nothing changes for the group.
     let view = |person: &Instance| person.engine().instance(&[Space::PUBLIC, space]).unwrap().view_fingerprint;
     let before = view(&ada);
-    act(&ada, |tx| tx.publish(&[secret.clone()], false)).unwrap();
+    act(&ada, |tx| tx.publish(std::slice::from_ref(&secret), false)).unwrap();
     assert_eq!(view(&ada), before);
     for person in [&ada, &eve, &ben] {
         person.sync();

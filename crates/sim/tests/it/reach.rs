@@ -30,100 +30,113 @@ fn count(histories: &[History]) -> BTreeMap<String, usize> {
     for history in histories {
         let mut world = World::new(3, Watch::Never);
         world.play(history).unwrap();
-        for who in 0..world.people.len() {
-            let memory = &world.people[who].memory;
+        for (who, person) in world.people.iter().enumerate() {
             world.conflicts(who).iter().for_each(|conflict| saw(conflict.kind.as_str().to_owned()));
-            for state in memory.entities.values().flat_map(|state| state.registers.values()) {
-                if !state.hidden.is_empty() {
-                    saw("hidden by R7".to_owned());
-                }
-                if state.heads.len() > 1 && !state.is_contested() {
-                    saw("equal heads".to_owned());
-                }
-                if state.is_contested() {
-                    saw(format!("contested, ancestor: {}", state.ancestor.is_some()));
-                }
-            }
-            for effect in memory.effects.values() {
-                saw(match effect {
-                    Effect::NotApplied => "not applied".to_owned(),
-                    Effect::Effective => "effective".to_owned(),
-                    Effect::Blocked(_) => "member blocked".to_owned(),
-                    Effect::NeedsNewer => "member needs newer".to_owned(),
-                });
-            }
-            for held in select(memory, &anyone).unwrap().held {
-                saw(match held.reason {
-                    Reason::Conflict(_) => "held: conflict".to_owned(),
-                    Reason::Blocked(_) => "held: blocked".to_owned(),
-                    Reason::NeedsHeld(_) => "held: needs held".to_owned(),
-                    Reason::Untrusted => "held: untrusted".to_owned(),
-                    Reason::Disputed => "held: disputed".to_owned(),
-                    Reason::NeedsNewer => "held: needs newer".to_owned(),
-                });
-            }
-            if !memory.pending.is_empty() {
-                saw("pending".to_owned());
-            }
-            let unread = |(id, needs): (&EnvelopeId, &Vec<Need>)| {
-                let space = memory.envelopes[id].header().space;
-                needs.iter().any(|need| match need {
-                    Need::Op(op) => !memory.carriers(op).unwrap().is_empty(),
-                    Need::Envelope(need) => {
-                        memory.envelopes.get(need).is_some_and(|need| !space.reads(need.header().space))
-                    }
-                    Need::Content(_) => false,
-                })
-            };
-            if memory.pending.iter().any(unread) {
-                saw("pending: what it needs is another group's".to_owned());
-            }
-            let mut spaces: BTreeMap<_, BTreeSet<_>> = BTreeMap::new();
-            for (channel, patch) in memory.membership.keys() {
-                spaces.entry((channel.main, *patch)).or_default().insert(channel.space);
-            }
-            if spaces.values().any(|spaces| spaces.len() > 1) {
-                saw("one patch id in two spaces".to_owned());
-            }
-            for (revision, effect) in &memory.effects {
-                let space = memory.envelopes[revision].header().space;
-                match effect {
-                    Effect::Effective if !space.is_public() => saw("effective in a group".to_owned()),
-                    Effect::Blocked(missing) if missing.iter().any(|op| memory.effective.contains(op)) => {
-                        saw("blocked: what it needs is effective for others".to_owned());
-                    }
-                    _ => {}
-                }
-            }
-            if memory.leaves.keys().map(|channel| channel.space).collect::<BTreeSet<_>>().len() > 2 {
-                saw("facts in three spaces".to_owned());
-            }
-            if memory.leaves.values().any(|leaves| leaves.len() > 1) {
-                saw("a forked main".to_owned());
-            }
-            for envelope in memory.envelopes.values().filter(|envelope| envelope.succession().is_some()) {
-                saw("a fact by a later key".to_owned());
-                let channel = Channel { main: envelope.body().channel().unwrap(), space: envelope.header().space };
-                let leaves = memory.leaves.get(&channel);
-                if leaves.is_none_or(|leaves| !in_past(memory, leaves, envelope.id())) {
-                    saw("a fact by a later key that has given way".to_owned());
-                }
-            }
-            for channel in memory.own_channels().unwrap() {
-                for fact in memory.facts(&channel).unwrap() {
-                    if fact.succession().is_none() && !in_past(memory, &memory.leaves[&channel], fact.id()) {
-                        saw("a fact by a first key that has given way".to_owned());
-                    }
-                }
-            }
-            for (_, op) in memory.all_ops() {
-                if matches!(op.action, Action::CreateName { generation: 1.., .. }) {
-                    saw("a name used again".to_owned());
-                }
-            }
+            count_registers(&person.memory, &mut saw);
+            count_effects(&person.memory, &mut saw);
+            count_spaces(&person.memory, &mut saw);
+            count_mains(&person.memory, &mut saw);
         }
     }
     counts
+}
+
+fn count_registers(memory: &Memory, saw: &mut impl FnMut(String)) {
+    for state in memory.entities.values().flat_map(|state| state.registers.values()) {
+        if !state.hidden.is_empty() {
+            saw("hidden by R7".to_owned());
+        }
+        if state.heads.len() > 1 && !state.is_contested() {
+            saw("equal heads".to_owned());
+        }
+        if state.is_contested() {
+            saw(format!("contested, ancestor: {}", state.ancestor.is_some()));
+        }
+    }
+    for (_, op) in memory.all_ops() {
+        if matches!(op.action, Action::CreateName { generation: 1.., .. }) {
+            saw("a name used again".to_owned());
+        }
+    }
+}
+
+fn count_effects(memory: &Memory, saw: &mut impl FnMut(String)) {
+    for effect in memory.effects.values() {
+        saw(match effect {
+            Effect::NotApplied => "not applied".to_owned(),
+            Effect::Effective => "effective".to_owned(),
+            Effect::Blocked(_) => "member blocked".to_owned(),
+            Effect::NeedsNewer => "member needs newer".to_owned(),
+        });
+    }
+    for held in select(memory, &anyone).unwrap().held {
+        saw(match held.reason {
+            Reason::Conflict(_) => "held: conflict".to_owned(),
+            Reason::Blocked(_) => "held: blocked".to_owned(),
+            Reason::NeedsHeld(_) => "held: needs held".to_owned(),
+            Reason::Untrusted => "held: untrusted".to_owned(),
+            Reason::Disputed => "held: disputed".to_owned(),
+            Reason::NeedsNewer => "held: needs newer".to_owned(),
+        });
+    }
+}
+
+fn count_spaces(memory: &Memory, saw: &mut impl FnMut(String)) {
+    if !memory.pending.is_empty() {
+        saw("pending".to_owned());
+    }
+    let unread = |(id, needs): (&EnvelopeId, &Vec<Need>)| {
+        let space = memory.envelopes[id].header().space;
+        needs.iter().any(|need| match need {
+            Need::Op(op) => !memory.carriers(op).unwrap().is_empty(),
+            Need::Envelope(need) => memory.envelopes.get(need).is_some_and(|need| !space.reads(need.header().space)),
+            Need::Content(_) => false,
+        })
+    };
+    if memory.pending.iter().any(unread) {
+        saw("pending: what it needs is another group's".to_owned());
+    }
+    let mut spaces: BTreeMap<_, BTreeSet<_>> = BTreeMap::new();
+    for (channel, patch) in memory.membership.keys() {
+        spaces.entry((channel.main, *patch)).or_default().insert(channel.space);
+    }
+    if spaces.values().any(|spaces| spaces.len() > 1) {
+        saw("one patch id in two spaces".to_owned());
+    }
+    for (revision, effect) in &memory.effects {
+        let space = memory.envelopes[revision].header().space;
+        match effect {
+            Effect::Effective if !space.is_public() => saw("effective in a group".to_owned()),
+            Effect::Blocked(missing) if missing.iter().any(|op| memory.effective.contains(op)) => {
+                saw("blocked: what it needs is effective for others".to_owned());
+            }
+            _ => {}
+        }
+    }
+    if memory.leaves.keys().map(|channel| channel.space).collect::<BTreeSet<_>>().len() > 2 {
+        saw("facts in three spaces".to_owned());
+    }
+}
+
+fn count_mains(memory: &Memory, saw: &mut impl FnMut(String)) {
+    if memory.leaves.values().any(|leaves| leaves.len() > 1) {
+        saw("a forked main".to_owned());
+    }
+    for envelope in memory.envelopes.values().filter(|envelope| envelope.succession().is_some()) {
+        saw("a fact by a later key".to_owned());
+        let channel = Channel { main: envelope.body().channel().unwrap(), space: envelope.header().space };
+        let leaves = memory.leaves.get(&channel);
+        if leaves.is_none_or(|leaves| !in_past(memory, leaves, envelope.id())) {
+            saw("a fact by a later key that has given way".to_owned());
+        }
+    }
+    for channel in memory.own_channels().unwrap() {
+        for fact in memory.facts(&channel).unwrap() {
+            if fact.succession().is_none() && !in_past(memory, &memory.leaves[&channel], fact.id()) {
+                saw("a fact by a first key that has given way".to_owned());
+            }
+        }
+    }
 }
 
 #[test]
