@@ -559,7 +559,11 @@ impl<'a> View<'a> {
         }
     }
 
-    fn deleted_dependencies(&self) -> Result<BTreeSet<(EntityId, EntityId)>, ReadError> {
+    /// Who uses what has no location any more: (user, used).
+    ///
+    /// # Errors
+    /// [`ReadError`].
+    pub fn deleted_dependencies(&self) -> Result<BTreeSet<(EntityId, EntityId)>, ReadError> {
         let touched = |entity: &EntityId| self.changed.contains_key(entity);
         let mut pairs: BTreeSet<_> = self.read.deleted_dependencies()?.into_iter().collect();
         pairs.retain(|(user, used)| !touched(user) && !touched(used));

@@ -33,6 +33,9 @@ pub struct Rendering<'d> {
     /// References, by index, whose entity no spelling gives in this view (it is deleted, ambiguous or hidden): shown as
     /// stored.
     pub unfaithful: Vec<usize>,
+    /// Those of them whose entity is nowhere in this view while their spelling gives another one: saved again, even as it
+    /// reads, the definition means that one.
+    pub overtaken: Vec<usize>,
 }
 
 /// A stretch of a rendering that reads otherwise than stored.
@@ -118,7 +121,8 @@ fn render_with<'d, S: RenderScope + ?Sized>(
     scope: &S,
     lookup: &mut Lookup<'_, S>,
 ) -> Rendering<'d> {
-    let mut plan = Plan { definition, changes: Vec::new(), about: Vec::new(), unfaithful: Vec::new() };
+    let mut plan =
+        Plan { definition, changes: Vec::new(), about: Vec::new(), unfaithful: Vec::new(), overtaken: Vec::new() };
     let own = spell::own_name_in(&definition.text);
     if let Some(own) = own.filter(|_| definition.kind != dm_model::Kind::Test)
         && spelling::bare(slice(&definition.text, &own)) != location.name()
@@ -134,6 +138,9 @@ fn render_with<'d, S: RenderScope + ?Sized>(
             continue;
         }
         let now = scope.location_of(*entity);
+        if now.is_none() && spell::gives_one(lookup, &stored) {
+            plan.overtaken.push(at);
+        }
         match now.and_then(|now| spell::shortest(lookup, &mut locals, &now, *entity)) {
             Some(shown) => plan.change(span, spelling::written(&shown), Some(at)),
             None => plan.unfaithful.push(at),
@@ -150,6 +157,7 @@ struct Plan<'d> {
     /// The reference that each change is about; none for the own name.
     about: Vec<Option<usize>>,
     unfaithful: Vec<usize>,
+    overtaken: Vec<usize>,
 }
 
 impl<'d> Plan<'d> {
@@ -169,7 +177,8 @@ impl<'d> Plan<'d> {
         for changes in [self.changes.clone(), rows::with_rows_moved(text, &self.changes)] {
             let (shown, respelled) = apply(text, &changes);
             if says_the_same(text, &shown, &respelled) {
-                return Rendering { text: Cow::Owned(shown), respelled, unfaithful: self.unfaithful };
+                let Self { unfaithful, overtaken, .. } = self;
+                return Rendering { text: Cow::Owned(shown), respelled, unfaithful, overtaken };
             }
         }
         let given_up: Vec<usize> = self.about.iter().flatten().copied().collect();
@@ -180,7 +189,7 @@ impl<'d> Plan<'d> {
 
     fn verbatim(self) -> Rendering<'d> {
         let text = Cow::Borrowed(self.definition.text.as_str());
-        Rendering { text, respelled: Vec::new(), unfaithful: self.unfaithful }
+        Rendering { text, respelled: Vec::new(), unfaithful: self.unfaithful, overtaken: self.overtaken }
     }
 }
 

@@ -298,7 +298,7 @@ impl History {
         };
         let plan = {
             let look = main_of(transaction);
-            plan_part(&look, &request, &mut self.known, bases)?
+            plan_part(&look, &request, &mut self.known, bases, &self.taken.bases)?
         };
         count_changes(&plan.steps, &mut self.counts);
         self.report.kept += plan.kept.len() as u64;

@@ -116,6 +116,8 @@ struct Planner<'a> {
     plain: FxHashMap<EntityId, DefHash>,
     extent: Extent,
     bases: BTreeMap<Location, ImportBase>,
+    /// Those of files that are not among the sources.
+    others: &'a BTreeMap<Location, ImportBase>,
     plan: Plan,
     turned_back: Vec<String>,
 }
@@ -128,18 +130,19 @@ impl Transaction<'_> {
             self.tx.import_bases(&root)?.into_iter().map(|base| (base.location.clone(), base)).collect();
         take_base_file(&look, &request.sources.bases, &mut bases)?;
         let mut known = Known::load(&look)?;
-        plan(&look, request, &mut known, bases, Extent::Whole)
+        plan(&look, request, &mut known, (bases, &BTreeMap::new()), Extent::Whole)
     }
 }
 
-/// What bringing in some files is to do, where these bases are what those files had before.
+/// What bringing in some files is to do, where `bases` are what those files had before, and `others` what all have.
 pub(crate) fn plan_part(
     look: &Look<'_>,
     request: &ImportRequest<'_>,
     known: &mut Known,
     bases: BTreeMap<Location, ImportBase>,
+    others: &BTreeMap<Location, ImportBase>,
 ) -> Result<Plan, EngineError> {
-    plan(look, request, known, bases, Extent::Part)
+    plan(look, request, known, (bases, others), Extent::Part)
 }
 
 /// Afterwards `known` has the names that come as well; where it fails it is empty.
@@ -147,12 +150,12 @@ fn plan(
     look: &Look<'_>,
     request: &ImportRequest<'_>,
     known: &mut Known,
-    bases: BTreeMap<Location, ImportBase>,
+    (bases, others): (BTreeMap<Location, ImportBase>, &BTreeMap<Location, ImportBase>),
     extent: Extent,
 ) -> Result<Plan, EngineError> {
     let Known { table, plain } = std::mem::take(known);
     let (plan, turned_back) = (Plan::default(), Vec::new());
-    let mut planner = Planner { look, request, table, plain, extent, bases, plan, turned_back };
+    let mut planner = Planner { look, request, table, plain, extent, bases, others, plan, turned_back };
     let sources = planner.settled_sources()?;
     planner.run(&sources)?;
     if !planner.turned_back.is_empty() {
@@ -294,6 +297,39 @@ impl<'a> Planner<'a> {
             self.plan.forgotten.push(base.location.clone());
             if !moved.contains(&base.entity) {
                 self.miss(&base)?;
+            }
+        }
+        self.rebind()
+    }
+
+    /// Definitions whose text stayed while what it names was deleted and made anew: they mean what the name gives now.
+    fn rebind(&mut self) -> Result<(), EngineError> {
+        let users: BTreeSet<EntityId> =
+            self.look.view.deleted_dependencies()?.into_iter().map(|(user, _)| user).collect();
+        let stepped: BTreeSet<EntityId> = self.plan.steps.iter().map(|step| step.entity).collect();
+        for user in users.difference(&stepped) {
+            let Some(location) = self.look.location_of(user)? else { continue };
+            let news = self.plan.bases.iter().find(|base| base.entity == *user);
+            let known = || self.bases.get(&location).or_else(|| self.others.get(&location));
+            let Some(base) = news.or_else(known).filter(|base| base.entity == *user) else {
+                continue;
+            };
+            let (file, base_content) = (base.file.clone(), base.content);
+            let Some(met) = self.met(*user, None)?.filter(|met| met.content == base_content) else { continue };
+            let rendering = dm_lang::render(&met.definition, &location, &self.table);
+            if rendering.overtaken.is_empty() {
+                continue;
+            }
+            let asked = BTreeMap::new();
+            let edit =
+                dm_lang::resolve_edit(&met.definition, &rendering, &rendering.text, &location, &asked, &self.table);
+            match edit {
+                Ok(dm_lang::Edit::Changed { definition, .. }) => {
+                    self.plan.bases.retain(|base| base.entity != *user);
+                    self.update_step((&location, &file), &met, definition)?;
+                }
+                Ok(dm_lang::Edit::Unchanged) => {}
+                Err(error) => return Err(EngineError::DamagedDraft(error.to_string())),
             }
         }
         Ok(())
@@ -482,7 +518,7 @@ impl<'a> Planner<'a> {
             }
             Ok(dm_lang::Edit::Changed { definition, problems }) => {
                 self.warn(source, declaration, &problems);
-                self.update_step(source, declaration, &met, definition)
+                self.update_step((&declaration.location, &source.file), &met, definition)
             }
             Err(error) => Err(EngineError::DamagedDraft(error.to_string())),
         }
@@ -557,8 +593,7 @@ impl<'a> Planner<'a> {
 
     fn update_step(
         &mut self,
-        source: &Source,
-        declaration: &Declaration,
+        (location, file): (&Location, &str),
         met: &Met,
         definition: Definition,
     ) -> Result<(), EngineError> {
@@ -566,7 +601,7 @@ impl<'a> Planner<'a> {
             // Both sides changed it: the folder's text was made from the base, not from what is here now.
             Some(base) if base.content != met.content && !self.request.overwrite => {
                 let Some(shown) = self.base_heads(base)? else {
-                    self.turned_back.push(declaration.location.to_string());
+                    self.turned_back.push(location.to_string());
                     return Ok(());
                 };
                 shown
@@ -575,17 +610,17 @@ impl<'a> Planner<'a> {
         };
         let definition = HashedDefinition::new(definition);
         self.plan.bases.push(ImportBase {
-            location: declaration.location.clone(),
+            location: location.clone(),
             entity: met.entity,
             content: definition.hash(),
             heads: Vec::new(),
-            file: source.file.clone(),
+            file: file.to_owned(),
         });
         let witness = self.look.view.witness(&met.entity, Register::Content)?;
         let creators = self.look.view.creators(&met.entity)?;
         self.plan.steps.push(Step {
             entity: met.entity,
-            location: declaration.location.clone(),
+            location: location.clone(),
             definition: Some(definition),
             act: Act::Update { shown, witness, creators },
         });

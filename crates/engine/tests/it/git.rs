@@ -507,3 +507,23 @@ fn step_by_step_or_whole_the_trees_are_the_same() {
     assert_eq!(steps.head, whole.head);
     assert_eq!(committed(&reader(&desk.path("whole.git")), "darkmatter"), exported(&desk, "other", "files"));
 }
+
+#[test]
+fn what_a_commit_makes_anew_is_what_files_it_left_alone_mean() {
+    let desk = Desk::new();
+    let repo = Repo::new(desk.path("repo"));
+    repo.write("packages/shop.dark", SHOP);
+    repo.write("packages/user.dark", "module Acme.User\n\nlet all (cents: Int64) : Int64 =\n  Acme.Shop.fee cents\n");
+    repo.commit("Both");
+    repo.write("packages/shop.dark", "module Acme.Shop\n\nval limit = 4000L\n");
+    repo.commit("Without a fee");
+    import(&desk, &repo).unwrap();
+    assert_eq!(desk.kinds("work"), ["deleted-dependency"]);
+    repo.write("packages/shop.dark", "module Acme.Shop\n\nval limit = 4000L\n\nlet fee (c: Int64) : Int64 =\n  c\n");
+    repo.commit("With another fee");
+    let report = import(&desk, &repo).unwrap();
+    assert_eq!((changes(&report), report.conflicts), ("1 create, 1 edit".to_owned(), 0));
+    repo.write("packages/user.dark", "module Acme.User\n\nlet all (cents: Int64) : Int64 =\n  Acme.Shop.fee 1L\n");
+    repo.commit("The user again");
+    assert_eq!((changes(&import(&desk, &repo).unwrap()), desk.kinds("work").len()), ("1 edit".to_owned(), 0));
+}

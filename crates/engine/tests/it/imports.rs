@@ -274,3 +274,26 @@ fn a_file_that_is_skipped_is_not_gone() {
     let report = desk.import("work", "out", |request| request.prune = true).unwrap();
     assert_eq!((report.skipped.len(), report.unchanged, changes(&report)), (0, 4, vec![]), "an export is taken whole");
 }
+
+#[test]
+fn a_name_made_anew_is_what_an_unchanged_text_means() {
+    let desk = Desk::with(CODE);
+    desk.write("src/user.dark", "module Acme.User\n\nlet all (cents: Int64) : Int64 =\n  Acme.Shop.fee cents\n");
+    desk.import("work", "src", |request| request.draft = false).unwrap();
+    desk.apply("work").unwrap();
+    desk.rm("work", "Acme.Shop.fee").unwrap();
+    assert_eq!(desk.kinds("work"), ["deleted-dependency", "deleted-dependency"]);
+    let again = "module Acme.Shop\n\nlet fee (cents: Int64) : Int64 =\n  500L\n";
+    desk.save("work", again).unwrap();
+    assert_eq!(desk.kinds("work"), ["deleted-dependency", "deleted-dependency"], "nothing is bound anew unasked");
+    // Saved as it reads, it means what it says.
+    let saved = desk.save("work", &format!("module Acme.User\n\n{}", desk.text("work", "Acme.User.all"))).unwrap();
+    assert_eq!(saved.changes.len(), 1, "{saved:?}");
+    assert_eq!(desk.kinds("work"), ["deleted-dependency"]);
+    let again = desk.save("work", &format!("module Acme.User\n\n{}", desk.text("work", "Acme.User.all"))).unwrap();
+    assert_eq!((again.changes.len(), again.unchanged.len()), (0, 1));
+    // And so does a folder whose texts are those that are here; its test is the other user.
+    desk.write("src/begin.dark", &CODE.replace("390L", "500L").replace("/// What sending costs.\n", ""));
+    desk.import("work", "src", |_| ()).unwrap();
+    assert_eq!(desk.kinds("work"), Vec::<String>::new());
+}

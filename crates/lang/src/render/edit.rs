@@ -46,7 +46,7 @@ pub fn resolve_edit<S: Scope + ?Sized>(
     asked: &BTreeMap<String, EntityId>,
     scope: &S,
 ) -> Result<Edit, ResolveError> {
-    if edited == rendering.text {
+    if edited == rendering.text && rendering.overtaken.is_empty() {
         return Ok(Edit::Unchanged);
     }
     let mut bindings = Bindings::default();
@@ -58,7 +58,7 @@ pub fn resolve_edit<S: Scope + ?Sized>(
     }
     let (kind, mut resolved) = resolve_text(edited, location, &bindings.with_asked(asked), scope)?;
     let same = Unchanged::between(&rendering.text, edited);
-    for &at in &rendering.unfaithful {
+    for &at in rendering.unfaithful.iter().filter(|at| !rendering.overtaken.contains(at)) {
         let Some(reference) = base.references.get(at) else { continue };
         let Some(span) = same.find(&rendering.shown_span(span_of(reference))) else { continue };
         if let Some(now) = resolved.references.iter_mut().find(|now| span_of(now) == span) {
@@ -101,7 +101,7 @@ fn restore(
     if !says_the_same(edited, &text, &respelled) {
         return None;
     }
-    let map = Rendering { text: text.as_str().into(), respelled, unfaithful: Vec::new() };
+    let map = Rendering { text: text.as_str().into(), respelled, unfaithful: Vec::new(), overtaken: Vec::new() };
     let moved = references.iter().map(|reference| {
         let span = map.shown_span(span_of(reference));
         Reference { start: span.start, length: span.end - span.start, ..reference.clone() }

@@ -13,9 +13,17 @@ use crate::spelling;
 
 /// Whether a spelling gives the entity wherever in the text it stands, locals aside.
 pub(super) fn gives<S: Scope + ?Sized>(lookup: &mut Lookup<'_, S>, spelling: &str, entity: EntityId) -> bool {
-    let wanted: &[Wanted] =
-        if spelling::is_upper(spelling) { &[Wanted::Type] } else { &[Wanted::ValueThenFn, Wanted::FnThenValue] };
-    wanted.iter().all(|wanted| lookup.find(spelling, *wanted) == Found::Entity(entity))
+    wanted(spelling).iter().all(|wanted| lookup.find(spelling, *wanted) == Found::Entity(entity))
+}
+
+/// Whether a spelling gives one entity, whichever, wherever in the text it stands, locals aside.
+pub(super) fn gives_one<S: Scope + ?Sized>(lookup: &mut Lookup<'_, S>, spelling: &str) -> bool {
+    let first = wanted(spelling).first().map(|wanted| lookup.find(spelling, *wanted));
+    matches!(first, Some(Found::Entity(entity)) if gives(lookup, spelling, entity))
+}
+
+fn wanted(spelling: &str) -> &'static [Wanted] {
+    if spelling::is_upper(spelling) { &[Wanted::Type] } else { &[Wanted::ValueThenFn, Wanted::FnThenValue] }
 }
 
 /// The shortest spelling that gives the entity at `location`: without the modules that the place shares with it, or from
