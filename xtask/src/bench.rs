@@ -2,6 +2,7 @@
 
 mod bundle;
 mod corpus;
+mod disk;
 mod ground;
 mod network;
 pub mod page;

@@ -117,6 +117,7 @@ pub fn count(n: u64, noun: &str) -> String {
     }
     match noun {
         _ if noun.ends_with("ch") || noun.ends_with('s') => format!("{n} {noun}es"),
+        _ if noun.ends_with("ay") => format!("{n} {noun}s"),
         _ if noun.ends_with('y') => format!("{n} {}ies", noun.trim_end_matches('y')),
         _ => format!("{n} {noun}s"),
     }
@@ -141,6 +142,7 @@ mod tests {
         assert_eq!(count(2, "patch"), "2 patches");
         assert_eq!(count(0, "definition"), "0 definitions");
         assert_eq!(count(3, "reply"), "3 replies");
+        assert_eq!(count(0, "day"), "0 days");
     }
 
     #[test]

@@ -12,8 +12,10 @@ use crate::error::StoreError;
 use crate::store::Store;
 use crate::tx::{Caches, ReadTx, WriteTx};
 
-/// A file with fewer free pages than one in so many is not written anew: that would take longer than it saves.
+/// A larger file with fewer free pages than one in so many is not written anew: that would take longer than it saves.
 const FREE_SHARE_MIN: u64 = 10;
+/// A file up to this size is written anew for any free page: that takes a blink.
+const SMALL_BYTES: u64 = 64 << 20;
 /// A larger file is not written anew: others would wait for longer than they are willing to.
 const COMPACTED_BYTES_MAX: u64 = 4 << 30;
 /// How long the last step waits for readers to let go of what was copied back.
@@ -164,7 +166,7 @@ fn contents_of(written: &DraftEntity, named: &mut BTreeSet<DefHash>) {
 }
 
 impl Store {
-    /// Writes the file anew without its free pages, where these are many. Others wait meanwhile; none fails. A cut leaves the
+    /// Writes the file anew without its free pages, where it is small or these are many. Others wait meanwhile; none fails. A cut leaves the
     /// file as it was.
     ///
     /// # Errors
@@ -178,7 +180,8 @@ impl Store {
         };
         let (page, pages, free) = (count("page_size")?, count("page_count")?, count("freelist_count")?);
         let bytes_before = page * pages;
-        if free * FREE_SHARE_MIN >= pages && bytes_before <= COMPACTED_BYTES_MAX {
+        let pays = free * FREE_SHARE_MIN >= pages || (free > 0 && bytes_before <= SMALL_BYTES);
+        if pays && bytes_before <= COMPACTED_BYTES_MAX {
             self.connection.execute_batch("VACUUM").map_err(fail)?;
         }
         let bytes_after = page * count("page_count")?;

@@ -171,7 +171,7 @@ pub struct Beside<'r> {
 /// A value with its unit, with as many digits as mean something.
 pub fn spelled(value: f64, unit: Unit) -> String {
     let digits = match unit {
-        Unit::Bytes | Unit::Count | Unit::PerSecond => 0,
+        Unit::Bytes | Unit::Count | Unit::PerSecond | Unit::PerThousand => 0,
         Unit::Times | Unit::Milliseconds => 2,
         Unit::Seconds | Unit::Megabytes | Unit::MegabytesPerSecond => 3,
     };

@@ -4,7 +4,7 @@ use anyhow::Result;
 
 use super::ground::Ground;
 use super::sample::Sample;
-use super::{bundle, network, scale, tree, writers};
+use super::{bundle, disk, network, scale, tree, writers};
 
 /// A figure.
 pub struct Row {
@@ -55,7 +55,8 @@ impl Row {
 
 /// All figures, in the order of the table.
 pub fn all() -> Vec<&'static Row> {
-    let files: [&'static [Row]; 5] = [&tree::ROWS, &scale::ROWS, &bundle::ROWS, &network::ROWS, &writers::ROWS];
+    let files: [&'static [Row]; 6] =
+        [&tree::ROWS, &scale::ROWS, &bundle::ROWS, &disk::ROWS, &network::ROWS, &writers::ROWS];
     files.into_iter().flatten().collect()
 }
 
@@ -69,6 +70,8 @@ pub enum Unit {
     MegabytesPerSecond,
     /// So many a second.
     PerSecond,
+    /// So many of 1,000; more is better.
+    PerThousand,
     /// A count of whatever the row says.
     Count,
     /// One figure divided by another.
@@ -84,6 +87,7 @@ impl Unit {
             Self::Bytes => "B",
             Self::MegabytesPerSecond => "MB/s",
             Self::PerSecond => "/s",
+            Self::PerThousand => "‰",
             Self::Count => "",
             Self::Times => "x",
         }
@@ -92,7 +96,7 @@ impl Unit {
     /// Whether the first value is better than the second.
     pub fn is_better(self, first: f64, second: f64) -> bool {
         match self {
-            Self::MegabytesPerSecond | Self::PerSecond => first > second,
+            Self::MegabytesPerSecond | Self::PerSecond | Self::PerThousand => first > second,
             Self::Seconds | Self::Milliseconds | Self::Megabytes | Self::Bytes | Self::Count | Self::Times => {
                 first < second
             }
@@ -107,7 +111,7 @@ impl Unit {
             Self::Megabytes => 1.0,
             Self::Bytes => 64.0,
             Self::MegabytesPerSecond => 2.0,
-            Self::PerSecond => 10.0,
+            Self::PerSecond | Self::PerThousand => 10.0,
             Self::Count => 0.5,
             Self::Times => 0.1,
         }

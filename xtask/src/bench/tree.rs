@@ -4,7 +4,7 @@ use std::fs;
 use std::io::Write as _;
 use std::process::Command;
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, ensure};
 
 use super::ground::{Ground, bytes_in};
 use super::rows::{Row, Unit};
@@ -12,7 +12,7 @@ use super::sample::{self, LONG_RUNS, Sample};
 use crate::step;
 
 /// The figures of this file.
-pub const ROWS: [Row; 11] = [
+pub const ROWS: [Row; 13] = [
     Row::new("floor", "a program that does nothing: how fast the machine is", 0.5, Unit::Milliseconds, floor)
         .without_start(),
     row("import", "import of the public tree into an empty store", 0.5, Unit::Seconds, |ground| {
@@ -30,6 +30,16 @@ pub const ROWS: [Row; 11] = [
     row("show", "`dm show` of one definition", 2.5, Unit::Milliseconds, show),
     row("push", "push of the tree to an empty server over loopback", 0.8, Unit::Seconds, push),
     row("pull", "pull of the tree into an empty store over loopback", 0.8, Unit::Seconds, pull),
+    row("git-import", "`dm git import` of the whole history of that tree", 60.0, Unit::Seconds, |ground| {
+        ground.together("git-import", git_imports)
+    }),
+    row(
+        "git-import-taken",
+        "texts of files in that history that are taken, of 1,000",
+        750.0,
+        Unit::PerThousand,
+        |ground| ground.together("git-import-taken", git_imports),
+    ),
     row("parse", "parsing of the tree on one core", 40.0, Unit::MegabytesPerSecond, parse),
 ];
 
@@ -121,6 +131,29 @@ fn pull(ground: &Ground) -> Result<Sample> {
         used.push(ground.run(store.path(), &["pull", "home"])?);
     }
     Sample::of_times(&used, 1.0)
+}
+
+/// How often the whole history is brought in.
+const GIT_RUNS: usize = 2;
+
+fn git_imports(ground: &Ground) -> Result<Vec<(&'static str, Sample)>> {
+    let packages = ground.packages()?;
+    let packages = packages.to_string_lossy();
+    let (mut used, mut taken) = (Vec::new(), Vec::new());
+    for _ in 0..GIT_RUNS {
+        let store = ground.empty_store()?;
+        let mut command = ground.dm(store.path(), &["git", "import", &packages, "--path", "packages", "--json"])?;
+        let (usage, printed) = sample::run_and_read(&mut command, ground.folder())?;
+        let report: serde_json::Value = serde_json::from_str(&printed)?;
+        let count = |field: &str| report[field].as_f64().with_context(|| format!("the report has no {field}"));
+        ensure!(
+            count("files")? > 0.0 && report["lagging"] == serde_json::json!([]),
+            "not all files at its end are taken"
+        );
+        used.push(usage);
+        taken.push(count("texts_taken")? / count("texts")? * 1000.0);
+    }
+    Ok(vec![("git-import", Sample::of_times(&used, 1.0)?), ("git-import-taken", Sample::new(taken)?)])
 }
 
 fn parse(ground: &Ground) -> Result<Sample> {

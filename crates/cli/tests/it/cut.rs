@@ -7,7 +7,7 @@ use std::path::PathBuf;
 
 use dm_testkit::{Cut, Machine, Ran};
 
-use crate::support::{ada_with_math, ask, everything, sandbox};
+use crate::support::{ada_with_math, ask, everything, json, sandbox};
 use crate::verbs::{Case, WRITING, home_with_a_patch, on_stage, ready_for, typed};
 
 /// The steps towards the disk, and how one fails. A step that fails keeps failing, as on a full or broken disk.
@@ -107,7 +107,7 @@ fn whole(machine: &Machine) -> String {
     seen
 }
 
-fn difference(wanted: &str, found: &str) -> String {
+pub fn difference(wanted: &str, found: &str) -> String {
     dm_testkit::unified_diff(wanted, found)
 }
 
@@ -204,6 +204,55 @@ fn verbs_that_write_files_go_through_after_a_cut() {
             }
         }
     }
+}
+
+/// What the bridge to git leaves in a store: its patches, in order, and what they make.
+fn history(machine: &Machine) -> String {
+    whole(machine) + &machine.dm(&["log", "--json"]).succeeds().stdout
+}
+
+#[test]
+fn a_bridge_to_git_that_is_killed_goes_on() {
+    let ada = ada_with_math();
+    for number in 0..6 {
+        ada.write("more.dark", format!("module Ada.More\n\nval n{number} = {number}L\n"));
+        ada.dm(&["add", "more.dark", "--intent", &format!("Number {number}")]).succeeds();
+        ada.dm(&["patch", "apply"]).succeeds();
+    }
+    let export: &[&str] = &["git", "export", "out.git"];
+    let kept = ada.keep();
+    let written = json(&ada.dm(&["git", "export", "out.git", "--json"]))["head"].clone();
+    assert!(written.is_string(), "{written}");
+    for nth in (1..).step_by(5) {
+        ada.restore(&kept);
+        let Some(ran) = ada.dm_cut("pwrite64,write,fsync,fdatasync,rename", nth, Cut::Kill, export) else { break };
+        ada.dm(export).succeeds();
+        let head = json(&ada.dm(&["git", "export", "out.git", "--json"]))["head"].clone();
+        assert_eq!(head, written, "{}", ran.typed);
+        whole(&ada);
+    }
+    ada.restore(&kept);
+    ada.dm(export).succeeds();
+
+    let import: &[&str] = &["git", "import", "in.git", "--branch", "darkmatter"];
+    let ben = ada.beside("ben").with_env("DM_AUTHOR", "Ben");
+    let attempt = ben.with_env("DM_NOW", "1800000000000").with_env("DM_SEED", "cut");
+    ben.copy_folder(ada.folder().join("out.git"), "in.git");
+    ben.dm(&["init"]).succeeds();
+    let kept = ben.keep();
+    attempt.dm(import).succeeds();
+    let after = history(&ben);
+    let mut cuts = 0;
+    for nth in (1..).step_by(3) {
+        ben.restore(&kept);
+        let Some(ran) = attempt.dm_cut("pwrite64,fdatasync,fsync", nth, Cut::Kill, import) else { break };
+        cuts += 1;
+        whole(&ben);
+        attempt.dm(import).succeeds();
+        let again = history(&ben);
+        assert!(again == after, "{}\n{}", ran.typed, difference(&after, &again));
+    }
+    assert!(cuts > 5, "{cuts} cuts");
 }
 
 /// What an exchange leaves on both sides, apart from when it was.

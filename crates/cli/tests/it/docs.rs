@@ -62,6 +62,11 @@ fn keys() {
 }
 
 #[test]
+fn spaces() {
+    walkthrough("spaces.md");
+}
+
+#[test]
 fn patch_files() {
     walkthrough("patch-files.md");
 }

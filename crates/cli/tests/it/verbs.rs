@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use dm_testkit::{Machine, Ran, Server};
 use serde_json::Value;
 
+use crate::cut::difference;
 use crate::support::{MATH, ada_with_math, everything, json, sandbox};
 
 /// A verb that answers, and arguments for it on the [`stage`].
@@ -234,6 +235,62 @@ fn a_dry_run_writes_nothing() {
         if case.verb != "pull" {
             assert!(everything(&machine) != before, "dm {} without --dry-run wrote nothing", case.verb);
         }
+    }
+}
+
+/// Verbs of which `undo` says that they stay, before it takes back the one before.
+const FINAL: [&str; 5] = ["key rotate", "key revoke", "key vouch", "key import", "patch import"];
+/// Verbs that write a patch of their own: taken out of main, it is a draft in the list.
+const LEAVING_A_DRAFT: [&str; 2] = ["patch apply", "space publish"];
+/// Verbs whose effect depends on what the server has: they are undone in tests of their own.
+const EXCHANGING: [&str; 3] = ["sync", "push", "pull"];
+
+/// All that can be seen, but for times, revisions, and counts of what is kept for ever or until `gc`.
+fn seen(machine: &Machine) -> String {
+    let kept = ["_at\": ", "\"envelopes\": ", "\"definitions\": ", "\"waiting\": ", "\"revision\": "];
+    let all = everything(machine);
+    all.lines().filter(|line| !kept.iter().any(|word| line.contains(word))).map(|line| format!("{line}\n")).collect()
+}
+
+/// What the view has.
+fn view(machine: &Machine) -> String {
+    let shown = ["status", "ls", "conflicts"].map(|verb| machine.dm(&[verb]).stdout).concat();
+    // What waits to be sent only grows.
+    shown.lines().filter(|line| !line.starts_with("remote ")).map(|line| format!("{line}\n")).collect()
+}
+
+#[test]
+fn every_verb_is_taken_back_or_says_that_it_stays() {
+    let stage = stage();
+    for case in &WRITING {
+        let verb = case.verb;
+        if ["undo", "redo"].contains(&verb) || EXCHANGING.contains(&verb) {
+            continue;
+        }
+        let look = if LEAVING_A_DRAFT.contains(&verb) { view } else { seen };
+        let machine = prepare(&stage, case);
+        // What makes or changes the current session is a command of that session.
+        let sessions: &[&str] = match verb {
+            "session new" => &["--session", "third"],
+            "session switch" => &["--session", "work"],
+            _ => &[],
+        };
+        let before = look(&machine);
+        run(&machine, case, &[]).succeeds();
+        let after = look(&machine);
+        let undo = machine.dm(&[&["undo"], sessions].concat()).succeeds();
+        if FINAL.contains(&verb) {
+            undo.prints(&format!("`{verb}` stays: ")).prints("; it cannot be undone");
+            continue;
+        }
+        let undone = look(&machine);
+        assert!(undone == before, "dm {verb}: {}{}", undo.stdout, difference(&before, &undone));
+        if !sessions.is_empty() {
+            continue;
+        }
+        let redo = machine.dm(&["redo"]).succeeds();
+        let redone = look(&machine);
+        assert!(redone == after, "dm {verb}: {}{}", redo.stdout, difference(&after, &redone));
     }
 }
 

@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 
 use super::GitError;
+use crate::error::EngineError;
 
 /// Most bytes of what git answers at once: the ids of a million commits are 41 MB.
 const ANSWER_BYTES_MAX: u64 = 64 << 20;
@@ -197,10 +198,19 @@ impl Repository {
         Ok(Self { folder: PathBuf::from(folder), bare: bare == "true" })
     }
 
-    /// Makes a bare one.
-    pub(crate) fn make(path: &Path) -> Result<Self, GitError> {
-        run(program().args(["init", "--quiet", "--bare", "--"]).arg(path))?;
-        Self::open(path)
+    /// Makes a bare one where nothing or an empty folder is. It is made under another name, so that a cut leaves no half of one
+    /// in the way of the next.
+    pub(crate) fn make(path: &Path) -> Result<Self, EngineError> {
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        let unfinished = path.with_file_name(format!(".{name}.unfinished"));
+        let fail = |source| EngineError::File { path: path.to_path_buf(), source };
+        match std::fs::remove_dir_all(&unfinished) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(fail(error)),
+            _ => {}
+        }
+        run(program().args(["init", "--quiet", "--bare", "--"]).arg(&unfinished))?;
+        std::fs::rename(&unfinished, path).map_err(fail)?;
+        Ok(Self::open(path)?)
     }
 
     fn git(&self) -> Command {
