@@ -238,7 +238,7 @@ pub enum EngineError {
     #[error(transparent)]
     Git(#[from] crate::git::GitError),
     /// No remote of that name, or none at all.
-    #[error("there is no remote `{name}`")]
+    #[error("{}", no_such_remote(name, known))]
     NoSuchRemote {
         /// What was asked for; empty if none was named.
         name: String,
@@ -462,4 +462,13 @@ pub struct NameError {
     pub reason: String,
     /// What may have been meant.
     pub suggestions: Vec<String>,
+}
+
+/// Says that a remote is not there, or that none was named.
+fn no_such_remote(name: &str, known: &[String]) -> String {
+    match (name, known) {
+        ("", []) => "there is no remote".to_owned(),
+        ("", _) => "no remote is named, and there are several".to_owned(),
+        _ => format!("there is no remote `{name}`"),
+    }
 }

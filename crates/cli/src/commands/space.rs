@@ -58,7 +58,11 @@ pub fn space(context: &Context, command: SpaceCommand) -> Result<ExitCode, Failu
                     page.line(pages::patch_line(patch));
                 }
                 let made = output::count(report.applied.len() as u64, "patch");
-                let words = if dry_run { "would be" } else { "are" };
+                let words = match (dry_run, report.applied.len()) {
+                    (true, _) => "would be",
+                    (false, 1) => "is",
+                    (false, _) => "are",
+                };
                 page.line(format!("{made} with the same changes {words} in the public space"));
             })
         }
