@@ -117,8 +117,9 @@ pub fn count(n: u64, noun: &str) -> String {
     }
     match noun {
         _ if noun.ends_with("ch") || noun.ends_with('s') => format!("{n} {noun}es"),
-        _ if noun.ends_with("ay") => format!("{n} {noun}s"),
-        _ if noun.ends_with('y') => format!("{n} {}ies", noun.trim_end_matches('y')),
+        _ if noun.ends_with('y') && !noun.trim_end_matches('y').ends_with(['a', 'e', 'o', 'u']) => {
+            format!("{n} {}ies", noun.trim_end_matches('y'))
+        }
         _ => format!("{n} {noun}s"),
     }
 }
@@ -143,6 +144,7 @@ mod tests {
         assert_eq!(count(0, "definition"), "0 definitions");
         assert_eq!(count(3, "reply"), "3 replies");
         assert_eq!(count(0, "day"), "0 days");
+        assert_eq!(count(2, "key"), "2 keys");
     }
 
     #[test]

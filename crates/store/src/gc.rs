@@ -14,7 +14,7 @@ use crate::tx::{Caches, ReadTx, WriteTx};
 
 /// A larger file with fewer free pages than one in so many is not written anew: that would take longer than it saves.
 const FREE_SHARE_MIN: u64 = 10;
-/// A file up to this size is written anew for any free page: that takes a blink.
+/// A file up to this size is written anew for any free page: that takes less than a second.
 const SMALL_BYTES: u64 = 64 << 20;
 /// A larger file is not written anew: others would wait for longer than they are willing to.
 const COMPACTED_BYTES_MAX: u64 = 4 << 30;

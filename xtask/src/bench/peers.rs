@@ -9,10 +9,11 @@ mod repo;
 
 use std::cell::OnceCell;
 use std::fs;
+use std::io::{BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Context as _, Result, ensure};
 
 use super::ground::Ground;
 use super::sample::{self, Sample, Usage};
@@ -102,16 +103,17 @@ impl<'g> Peer<'g> {
         };
         let key_path = key.to_string_lossy();
         step::run(ssh("ssh-keygen").args(["-q", "-t", "ed25519", "-N", "", "-f", &key_path]))?;
-        let child = ssh("ssh-agent").arg("-D").arg("-a").arg(&socket).spawn().context("no ssh-agent")?;
+        let mut start = ssh("ssh-agent");
+        let mut child =
+            start.arg("-D").arg("-a").arg(&socket).stdout(Stdio::piped()).spawn().context("no ssh-agent")?;
+        let printed = child.stdout.take();
         let agent = Agent { child, socket: socket.clone() };
-        for _ in 0..200 {
-            if socket.exists() {
-                step::run(ssh("ssh-add").arg("-q").arg(&key))?;
-                return Ok(agent);
-            }
-            std::thread::sleep(std::time::Duration::from_millis(10));
-        }
-        bail!("the ssh-agent does not listen")
+        // It says where it listens once it does.
+        let mut line = String::new();
+        BufReader::new(printed.context("ssh-agent without its output")?).read_line(&mut line)?;
+        ensure!(line.contains("SSH_AUTH_SOCK"), "the ssh-agent does not listen: {line}");
+        step::run(ssh("ssh-add").arg("-q").arg(&key))?;
+        Ok(agent)
     }
 
     /// A command in a folder, with the peer's own home and nothing of this machine's settings.

@@ -3,7 +3,8 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::process::Command;
 
 use dm_testkit::{Cut, Machine, Ran};
 
@@ -223,14 +224,18 @@ fn a_bridge_to_git_that_is_killed_goes_on() {
     let kept = ada.keep();
     let written = json(&ada.dm(&["git", "export", "out.git", "--json"]))["head"].clone();
     assert!(written.is_string(), "{written}");
+    let mut cuts = 0;
     for nth in (1..).step_by(5) {
         ada.restore(&kept);
-        let Some(ran) = ada.dm_cut("pwrite64,write,fsync,fdatasync,rename", nth, Cut::Kill, export) else { break };
+        let Some(ran) = ada.dm_cut("pwrite64,write,fsync,fdatasync,?rename", nth, Cut::Kill, export) else { break };
+        cuts += 1;
         ada.dm(export).succeeds();
+        assert_eq!(names_in(&ada.folder().join("out.git")), ["refs/heads/darkmatter"], "{}", ran.typed);
         let head = json(&ada.dm(&["git", "export", "out.git", "--json"]))["head"].clone();
         assert_eq!(head, written, "{}", ran.typed);
         whole(&ada);
     }
+    assert!(cuts > 5, "{cuts} cuts");
     ada.restore(&kept);
     ada.dm(export).succeeds();
 
@@ -253,6 +258,15 @@ fn a_bridge_to_git_that_is_killed_goes_on() {
         assert!(again == after, "{}\n{}", ran.typed, difference(&after, &again));
     }
     assert!(cuts > 5, "{cuts} cuts");
+}
+
+/// The names that a git repository has.
+fn names_in(repository: &Path) -> Vec<String> {
+    let mut git = Command::new("git");
+    git.arg("--git-dir").arg(repository).args(["for-each-ref", "--format=%(refname)"]);
+    let names = git.output().unwrap();
+    assert!(names.status.success(), "{}", String::from_utf8_lossy(&names.stderr));
+    String::from_utf8(names.stdout).unwrap().lines().map(str::to_owned).collect()
 }
 
 /// What an exchange leaves on both sides, apart from when it was.

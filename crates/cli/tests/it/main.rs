@@ -12,6 +12,7 @@ mod bad_input;
 #[cfg(target_os = "linux")]
 mod cut;
 mod docs;
+mod exchange;
 mod published;
 mod real_tree;
 mod serve;

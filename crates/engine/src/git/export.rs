@@ -144,9 +144,8 @@ impl Engine {
         if let Some(last) = standing.last.as_ref().filter(|last| standing.tip.as_ref() != Some(*last)) {
             repository.move_branch(&name, last, standing.tip.as_ref())?;
         }
-        if !steps.is_empty() {
-            repository.remove_name(&scratch_name(&request.branch))?;
-        }
+        // Also one that a cut export left.
+        repository.remove_name(&scratch_name(&request.branch))?;
         Ok(report)
     }
 

@@ -198,18 +198,23 @@ impl Repository {
         Ok(Self { folder: PathBuf::from(folder), bare: bare == "true" })
     }
 
-    /// Makes a bare one where nothing or an empty folder is. It is made under another name, so that a cut leaves no half of one
-    /// in the way of the next.
+    /// Makes a bare one where nothing or an empty folder is. Where nothing is, it is made under another name first, so that a cut
+    /// leaves no half of one in the way of the next. A folder that is there is somebody's, perhaps the current one, and is not
+    /// replaced.
     pub(crate) fn make(path: &Path) -> Result<Self, EngineError> {
-        let name = path.file_name().unwrap_or_default().to_string_lossy();
-        let unfinished = path.with_file_name(format!(".{name}.unfinished"));
-        let fail = |source| EngineError::File { path: path.to_path_buf(), source };
-        match std::fs::remove_dir_all(&unfinished) {
-            Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(fail(error)),
-            _ => {}
+        let init = |at: &Path| run(program().args(["init", "--quiet", "--bare", "--"]).arg(at));
+        match path.file_name() {
+            Some(name) if !path.exists() => {
+                let unfinished = path.with_file_name(format!(".{}.unfinished", name.to_string_lossy()));
+                let fail = |source| EngineError::File { path: unfinished.clone(), source };
+                match std::fs::remove_dir_all(&unfinished) {
+                    Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(fail(error)),
+                    _ => init(&unfinished)?,
+                };
+                std::fs::rename(&unfinished, path).map_err(fail)?;
+            }
+            _ => drop(init(path)?),
         }
-        run(program().args(["init", "--quiet", "--bare", "--"]).arg(&unfinished))?;
-        std::fs::rename(&unfinished, path).map_err(fail)?;
         Ok(Self::open(path)?)
     }
 

@@ -299,34 +299,48 @@ impl<'a> Planner<'a> {
                 self.miss(&base)?;
             }
         }
-        self.rebind()
+        self.rebind(&declared)
     }
 
     /// Definitions whose text stayed while what it names was deleted and made anew: they mean what the name gives now.
-    fn rebind(&mut self) -> Result<(), EngineError> {
-        let users: BTreeSet<EntityId> =
+    fn rebind(&mut self, declared: &BTreeSet<&Location>) -> Result<(), EngineError> {
+        let mut users: BTreeSet<EntityId> =
             self.look.view.deleted_dependencies()?.into_iter().map(|(user, _)| user).collect();
-        let stepped: BTreeSet<EntityId> = self.plan.steps.iter().map(|step| step.entity).collect();
-        for user in users.difference(&stepped) {
-            let Some(location) = self.look.location_of(user)? else { continue };
-            let news = self.plan.bases.iter().find(|base| base.entity == *user);
-            let known = || self.bases.get(&location).or_else(|| self.others.get(&location));
-            let Some(base) = news.or_else(known).filter(|base| base.entity == *user) else {
-                continue;
+        if users.is_empty() {
+            return Ok(());
+        }
+        for step in &self.plan.steps {
+            users.remove(&step.entity);
+        }
+        let news: FxHashMap<EntityId, usize> =
+            self.plan.bases.iter().enumerate().map(|(at, base)| (base.entity, at)).collect();
+        for user in users {
+            let Some(location) = self.look.location_of(&user)? else { continue };
+            let known = match (declared.contains(&location), news.get(&user)) {
+                (true, Some(at)) => self.plan.bases.get(*at),
+                (true, None) => self.bases.get(&location),
+                // A file that was left alone has its texts still; one that is gone from the folder says nothing.
+                (false, _) if self.bases.contains_key(&location) => None,
+                (false, _) => self.others.get(&location),
             };
-            let (file, base_content) = (base.file.clone(), base.content);
-            let Some(met) = self.met(*user, None)?.filter(|met| met.content == base_content) else { continue };
+            let Some(base) = known.filter(|base| base.entity == user) else { continue };
+            let (file, content) = (base.file.clone(), base.content);
+            let Some(met) = self.met(user, None)?.filter(|met| met.content == content) else { continue };
             let rendering = dm_lang::render(&met.definition, &location, &self.table);
             if rendering.overtaken.is_empty() {
                 continue;
             }
-            let asked = BTreeMap::new();
-            let edit =
-                dm_lang::resolve_edit(&met.definition, &rendering, &rendering.text, &location, &asked, &self.table);
-            match edit {
+            let (text, asked) = (&rendering.text, BTreeMap::new());
+            match dm_lang::resolve_edit(&met.definition, &rendering, text, &location, &asked, &self.table) {
                 Ok(dm_lang::Edit::Changed { definition, .. }) => {
-                    self.plan.bases.retain(|base| base.entity != *user);
+                    if declared.contains(&location) {
+                        self.plan.unchanged = self.plan.unchanged.saturating_sub(1);
+                    }
                     self.update_step((&location, &file), &met, definition)?;
+                    // The step's own base, which came last, takes the place of the old one.
+                    if let Some(at) = news.get(&user) {
+                        self.plan.bases.swap_remove(*at);
+                    }
                 }
                 Ok(dm_lang::Edit::Unchanged) => {}
                 Err(error) => return Err(EngineError::DamagedDraft(error.to_string())),
