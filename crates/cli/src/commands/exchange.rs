@@ -87,8 +87,6 @@ pub fn exchange(context: &Context, args: &SyncArgs, direction: Direction) -> Res
 
 /// How many digits of a key are shown: enough to trust it by.
 const KEY_SHOWN: usize = 16;
-/// Most patches that a list of them shows.
-const LISTED_MAX: usize = 12;
 
 fn exchange_page(report: &ExchangeReport, direction: Direction, page: &mut Page) {
     let (pulls, pushes) = (direction != Direction::PushOnly, direction != Direction::PullOnly);
@@ -150,19 +148,7 @@ fn sent_page(report: &ExchangeReport, pulls: bool, page: &mut Page) {
         (patches, true) => page.line(format!("would send to {remote}: {}", output::count(patches, "patch"))),
         (patches, false) => page.line(format!("sent to {remote}: {}", output::count(patches, "patch"))),
     }
-    listed(report.sent.iter().map(pages::patch_line), page);
-}
-
-fn listed(lines: impl ExactSizeIterator<Item = String>, page: &mut Page) {
-    // One more would take as much room as saying so.
-    let shown = if lines.len() == LISTED_MAX + 1 { lines.len() } else { LISTED_MAX };
-    let more = lines.len().saturating_sub(shown);
-    for line in lines.take(shown) {
-        page.line(format!("  {line}"));
-    }
-    if more > 0 {
-        page.line(format!("  … and {more} more"));
-    }
+    pages::listed("  ", report.sent.iter().map(pages::patch_line), "--json", page);
 }
 
 /// Keys that were seen for the first time.
@@ -191,18 +177,11 @@ fn received_page(received: &Received, dry_run: bool, page: &mut Page) {
     if !received.applied.is_empty() {
         let words = if dry_run { "would apply" } else { "applied" };
         page.line(format!("{words} {}", output::count(received.applied.len() as u64, "patch")));
-        listed(received.applied.iter().map(pages::patch_of), page);
+        pages::listed("  ", received.applied.iter().map(pages::patch_of), "--json", page);
     }
-    for held in &received.held {
-        pages::held(held, page);
-    }
-    for conflict in &received.conflicts {
-        page.line(format!("{} {}", styled(WARN, "conflict"), pages::conflict_line(conflict)));
-    }
+    pages::held(&received.held, page);
     if received.pending > 0 {
         page.line(format!("{} for what they need", output::count(received.pending, "envelope waiting")));
     }
-    if !received.conflicts.is_empty() {
-        page.line("`dm conflicts show ID` shows one with its ways out");
-    }
+    pages::conflicts(&received.conflicts, page);
 }

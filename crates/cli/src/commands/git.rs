@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use dm_engine::{GitExportReport, GitExportRequest, GitImportReport, GitImportRequest};
 
 use crate::args::{GitCommand, GitExportArgs, GitImportArgs};
+use crate::commands::pages;
 use crate::context::Context;
 use crate::failure::Failure;
 use crate::output::{self, DIM, Page, WARN, styled};
@@ -63,12 +64,8 @@ fn import_page(report: &GitImportReport, page: &mut Page) {
     if report.rewritten {
         page.line("the history no longer goes on from the commit that was brought in last: what it lost is taken back");
     }
-    for lagging in report.lagging.iter().take(SHOWN) {
-        page.line(format!("not taken as it is now: {}: {}", lagging.file, lagging.reason));
-    }
-    if report.lagging.len() > SHOWN {
-        page.line(format!("  … and {} more", report.lagging.len() - SHOWN));
-    }
+    let lines = report.lagging.iter().map(|one| format!("not taken as it is now: {}: {}", one.file, one.reason));
+    pages::listed("", lines, "--json", page);
     let made = output::count(report.patches, "patch");
     let outcome = if report.dry_run { "would be made; nothing was written" } else { "made and applied to main" };
     let commits = output::count(report.commits, "commit");

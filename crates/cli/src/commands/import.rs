@@ -61,13 +61,7 @@ fn import_page(report: &ImportReport, page: &mut Page) {
         return;
     }
     page.line(format!("changes: {}", changes.join(", ")));
-    const SHOWN: usize = 8;
-    for patch in report.patches.iter().take(SHOWN) {
-        page.line(format!("  {}", pages::patch_line(patch)));
-    }
-    if report.patches.len() > SHOWN {
-        page.line(format!("  … and {} more", report.patches.len() - SHOWN));
-    }
+    pages::listed("  ", report.patches.iter().map(pages::patch_line), "--json", page);
     let patches = output::count(report.patches.len() as u64, "patch");
     match (report.dry_run, report.applied) {
         (true, _) => page.line(format!("{patches} would be made; nothing was written")),

@@ -1,5 +1,7 @@
 //! How the engine's words look on a terminal; shared by the verbs.
 
+use std::collections::HashMap;
+
 use dm_engine::{
     Change, ConflictSummary, DefinitionDiff, Entry, HeldPatch, NameWarning, PatchSummary, RemoteSummary,
     SignatureEntry, Written,
@@ -123,13 +125,7 @@ pub fn written(report: &Written, page: &mut Page) {
         page.line(format!("as it was: {location}"));
     }
     warnings(&report.warnings, page);
-    const NOTES_SHOWN: usize = 12;
-    for note in report.notes.iter().take(NOTES_SHOWN) {
-        page.line(note);
-    }
-    if report.notes.len() > NOTES_SHOWN {
-        page.line(format!("… and {} more (--json lists all)", report.notes.len() - NOTES_SHOWN));
-    }
+    listed("", report.notes.iter().cloned(), "--json", page);
     match &report.patch {
         _ if report.changes.is_empty() => page.line("nothing to write"),
         Some(patch) if report.dry_run => {
@@ -141,10 +137,46 @@ pub fn written(report: &Written, page: &mut Page) {
     }
 }
 
-/// A held patch.
-pub fn held(held: &HeldPatch, page: &mut Page) {
-    page.line(format!("held {}", patch_long(&held.patch)));
-    page.line(format!("  {}", held.reason));
+/// The first of many lines, and how many more there are, with what lists them.
+pub fn listed(indent: &str, lines: impl ExactSizeIterator<Item = String>, all: &str, page: &mut Page) {
+    const LISTED_MAX: usize = 8;
+    // One more would take as much room as saying so.
+    let shown = if lines.len() == LISTED_MAX + 1 { lines.len() } else { LISTED_MAX };
+    let more = lines.len().saturating_sub(shown);
+    for line in lines.take(shown) {
+        page.line(format!("{indent}{line}"));
+    }
+    if more > 0 {
+        page.line(format!("{indent}… and {more} more ({all} lists all)"));
+    }
+}
+
+/// Held patches, those of one reason together.
+pub fn held(held: &[HeldPatch], page: &mut Page) {
+    let mut reasons = Vec::new();
+    let mut of_reason: HashMap<&str, Vec<&HeldPatch>> = HashMap::new();
+    for one in held {
+        let alike = of_reason.entry(&one.reason).or_default();
+        if alike.is_empty() {
+            reasons.push(&one.reason);
+        }
+        alike.push(one);
+    }
+    for reason in reasons {
+        let alike = of_reason.remove(reason.as_str()).unwrap_or_default();
+        let lines = alike.into_iter().map(|held| format!("held {}", patch_long(&held.patch)));
+        listed("", lines, "`dm patch list`", page);
+        page.line(format!("  {reason}"));
+    }
+}
+
+/// Conflicts, and where more is said of one.
+pub fn conflicts(conflicts: &[ConflictSummary], page: &mut Page) {
+    let line = |conflict| format!("{} {}", styled(WARN, "conflict"), conflict_line(conflict));
+    listed("", conflicts.iter().map(line), "`dm conflicts`", page);
+    if !conflicts.is_empty() {
+        page.line("`dm conflicts show ID` shows one with its ways out");
+    }
 }
 
 /// A conflict on a line.

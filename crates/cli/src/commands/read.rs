@@ -59,16 +59,11 @@ fn status_page(status: &Status, page: &mut Page) {
     }
     if !status.held.is_empty() {
         page.gap();
-        for held in &status.held {
-            pages::held(held, page);
-        }
+        pages::held(&status.held, page);
     }
     if !status.conflicts.is_empty() {
         page.gap();
-        for conflict in &status.conflicts {
-            page.line(format!("{} {}", styled(WARN, "conflict"), pages::conflict_line(conflict)));
-        }
-        page.line("`dm conflicts show ID` shows one with its ways out");
+        pages::conflicts(&status.conflicts, page);
     }
 }
 

@@ -148,3 +148,22 @@ fn a_group_s_patch_in_a_file() {
     cleo.dm(&["pull"]).succeeds();
     assert!(names(&cleo).iter().all(|name| name.starts_with("Ada.Math.")));
 }
+
+#[test]
+fn many_held_patches_are_told_in_short() {
+    let ada = ada_with_math();
+    for number in 0..20 {
+        let text = format!("module Ada.N{number}\n\nval n = {number}L\n");
+        ada.dm_with_input(&["add", "-", "--intent", &format!("Number {number}")], &text).succeeds();
+        ada.dm(&["patch", "apply"]).succeeds();
+    }
+    // The same name on another machine, whose key nobody vouched for.
+    let elsewhere = beside(&ada, "Ada");
+    elsewhere.dm(&["remote", "add", "laptop", &store_of(&ada)]).succeeds();
+    for verb in ["pull", "status"] {
+        let told = elsewhere.dm(&[verb]).succeeds().prints("… and 13 more (`dm patch list` lists all)").stdout;
+        assert_eq!(told.matches("held ").count(), 8, "{told}");
+        assert_eq!(told.matches("`dm remote trust Ada").count(), 1, "{told}");
+    }
+    assert_eq!(ask(&elsewhere, &["status"])["held"].as_array().map(Vec::len), Some(21));
+}
