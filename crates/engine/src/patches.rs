@@ -91,35 +91,34 @@ pub(crate) fn headed(intent: &str) -> (String, Option<String>) {
 
 /// What the summaries of many patches have in common, looked up once.
 pub(crate) struct Among {
-    /// All patches as they are spelled, ascending.
-    spelled: Vec<String>,
+    /// Drafts of all sessions, in the order of their spelling. Patches with revisions are looked up where they are needed: there may be any number.
+    drafts: Vec<PatchId>,
     /// The names of the sessions that patches belong to.
     sessions: BTreeMap<PatchId, String>,
 }
 
 impl Among {
-    pub(crate) fn all(tx: &ReadTx<'_>) -> Result<Self, EngineError> {
-        let mut spelled: Vec<String> = all_patches(tx)?.iter().map(ToString::to_string).collect();
-        spelled.sort_unstable();
+    pub(crate) fn load(tx: &ReadTx<'_>) -> Result<Self, EngineError> {
+        let mut drafts = tx.draft_ids()?;
+        drafts.sort_unstable_by_key(PatchId::spelled);
         let mut sessions = BTreeMap::new();
         for session in tx.sessions()? {
             for patch in session.patches {
                 sessions.entry(patch).or_insert_with(|| session.name.clone());
             }
         }
-        Ok(Self { spelled, sessions })
+        Ok(Self { drafts, sessions })
     }
 
     /// The shortest beginning that no other patch shares: only those next to it in order share as much.
-    fn short(&self, id: &str) -> String {
-        let at = self.spelled.partition_point(|other| other.as_str() < id);
-        let beside = self.spelled.get(at.saturating_sub(1)..(at + 2).min(self.spelled.len()));
-        short(id, beside.unwrap_or_default())
+    fn short(&self, tx: &ReadTx<'_>, id: &PatchId) -> Result<String, EngineError> {
+        let at = self.drafts.partition_point(|other| other.spelled() < id.spelled());
+        let drafts = self.drafts.get(at.saturating_sub(1)..(at + 2).min(self.drafts.len()));
+        let beside = tx.patches_beside(id)?;
+        let others: Vec<String> = beside.iter().chain(drafts.unwrap_or_default()).map(ToString::to_string).collect();
+        Ok(short(&id.to_string(), &others))
     }
 }
-
-/// Up to so many patches are looked up one by one; for more, what they have in common is looked up once.
-const ONE_BY_ONE_MAX: usize = 16;
 
 /// Patches on a line each.
 pub(crate) fn summaries(
@@ -127,10 +126,10 @@ pub(crate) fn summaries(
     workspace: &Workspace,
     ids: &[PatchId],
 ) -> Result<Vec<PatchSummary>, EngineError> {
-    if ids.len() <= ONE_BY_ONE_MAX {
-        return ids.iter().map(|id| summary_in(tx, workspace, id)).collect();
+    if ids.is_empty() {
+        return Ok(Vec::new());
     }
-    let among = Among::all(tx)?;
+    let among = Among::load(tx)?;
     ids.iter().map(|id| summary_among(tx, workspace, id, &among)).collect()
 }
 
@@ -157,7 +156,7 @@ pub(crate) fn summary_among(
     among: &Among,
 ) -> Result<PatchSummary, EngineError> {
     let session = among.sessions.get(id).cloned();
-    summary_of(tx, workspace, id, among.short(&id.to_string()), session)
+    summary_of(tx, workspace, id, among.short(tx, id)?, session)
 }
 
 fn summary_of(

@@ -387,7 +387,7 @@ impl<'e> Snapshot<'e> {
             }
             wanted = Some(revisions);
         }
-        let among = patches::Among::all(&self.tx)?;
+        let among = patches::Among::load(&self.tx)?;
         let mut entries = Vec::new();
         for (patch, revision, fact) in self.applied_newest_first()? {
             if entries.len() >= limit {
@@ -442,7 +442,7 @@ impl<'e> Snapshot<'e> {
         let look = self.look()?;
         let held = held(&look, &self.workspace)?;
         let known = patches::all_patches(&self.tx)?;
-        let among = patches::Among::all(&self.tx)?;
+        let among = patches::Among::load(&self.tx)?;
         let mut summaries = Vec::new();
         for id in &known {
             let mut summary = patches::summary_among(&self.tx, &self.workspace, id, &among)?;
