@@ -3,7 +3,7 @@
 //! The way of a text: [`source::normalize`], `dm_syntax::parse`, [`extract`](mod@extract) (which declarations, their exact
 //! text), [`resolve_file`] (what their names mean in a [`Scope`]); and back: [`render`](mod@render) (a stored definition as it
 //! reads in a view). [`resolve_edit`] takes in what someone made of a rendering, [`layout`](mod@layout) puts
-//! renderings into module files, [`outline`](mod@outline) tells one on a line.
+//! renderings into module files, [`outline`](mod@outline) tells one on a line. What a definition means is its [`program`].
 //!
 //! Deliberately absent: types and checks, hashes of meaning (LinkHash), differences between texts, and any store. The crate
 //! does no I/O and keeps nothing between calls.
@@ -14,8 +14,10 @@ pub mod assertions;
 mod builtins;
 pub mod extract;
 pub mod layout;
+pub mod link;
 pub mod lookup;
 pub mod outline;
+pub mod program;
 pub mod render;
 pub mod resolve;
 pub mod scope;
@@ -29,8 +31,10 @@ pub use extract::{
     Declaration, Duplicate, Extracted, OffsetMap, duplicate_diagnostic, duplicates, extract, extract_within,
 };
 pub use layout::{ModuleFile, Shown, layout, module_stem, print_file};
-pub use lookup::visible;
+pub use link::{Lead, LinkNode, LinkSource, Linked, Skeleton, SlotTarget, link};
+pub use lookup::{Wanted, meaning_of, visible};
 pub use outline::{Outline, outline};
+pub use program::{LowerError, Program, lower};
 pub use render::{Edit, Rendering, Respelled, render, render_all, resolve_edit};
 pub use resolve::{Bindings, NameProblem, ProblemKind, ResolveError, Resolved, resolve_file, resolve_text};
 pub use scope::{Entry, NameTable, RenderScope, Scope};

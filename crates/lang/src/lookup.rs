@@ -16,7 +16,7 @@ use crate::spelling;
 
 /// What kinds of definition a name can mean at its place, and which of them first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub(crate) enum Wanted {
+pub enum Wanted {
     /// A type.
     Type,
     /// A value, else a function: a name that is not applied.
@@ -215,6 +215,15 @@ fn rank(wanted: Wanted, kind: Kind) -> Option<u8> {
         (Wanted::Type, Kind::Type) | (Wanted::ValueThenFn, Kind::Value) => Some(0),
         (Wanted::FnThenValue | Wanted::Fn, Kind::Fn) => Some(0),
         (Wanted::ValueThenFn, Kind::Fn) | (Wanted::FnThenValue, Kind::Value) => Some(1),
+        _ => None,
+    }
+}
+
+/// The one entity that a spelling means from a module in a view.
+#[must_use]
+pub fn meaning_of<S: Scope + ?Sized>(scope: &S, module_path: &str, spelling: &str, wanted: Wanted) -> Option<EntityId> {
+    match Lookup::new(scope, module_path).find(spelling, wanted) {
+        Found::Entity(entity) => Some(entity),
         _ => None,
     }
 }

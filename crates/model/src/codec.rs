@@ -28,6 +28,8 @@ pub enum Domain {
     SetElement = 8,
     /// What keys sign to name others, or to agree to follow them.
     KeyChange = 9,
+    /// What a definition means in a view.
+    Link = 10,
 }
 
 /// BLAKE3-256 over the domain, the version byte and the parts in order.
@@ -107,6 +109,12 @@ impl Encoder {
     #[must_use]
     pub fn finish(self) -> Vec<u8> {
         self.bytes
+    }
+
+    /// How many bytes are written.
+    #[must_use]
+    pub fn length(&self) -> usize {
+        self.bytes.len()
     }
 
     /// One byte.

@@ -11,6 +11,7 @@
 
 mod golden;
 mod laws;
+mod linking;
 mod real_tree;
 mod spec;
 mod support;
