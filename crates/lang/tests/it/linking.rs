@@ -437,6 +437,11 @@ fn other_spellings_of_a_meaning_have_its_hash() {
         &["let x (a: Int64) : Int64 = x a", "let other (b: Int64) : Int64 = other b"],
         &["val x = match 1L with | a -> a", "val x = match 1L with | (b) -> (b)"],
         &["/// Says little.\ntype X = { a: Int64 }", "type Y =\n  { a: Int64 }"],
+        &[
+            "val x = let f = fun n -> f n in f",
+            "val x = let g = fun m -> g m in g",
+            "val x = let g (m: Int) : Int = g m in g",
+        ],
         &["val x = (+)", "val x = fun q r -> q + r"],
     ] {
         let hashes: BTreeSet<_> = group.iter().map(|text| of(text)).collect();
@@ -455,6 +460,13 @@ fn names_and_order_take_no_part_in_a_cycle() {
     ]);
     assert_eq!((one["A.even"], one["A.odd"]), (other["Z.Q.b"], other["B.a"]));
     assert_ne!(one["A.even"].link, one["A.odd"].link);
+    // Which member is meant counts, also where all of them have been met.
+    let with = |last: &str| {
+        let text = |name: &str| format!("let {name} (n: String) : String = a \"{name}\"\n\n");
+        let others: String = ["b", "c", "d"].map(text).concat();
+        link_text(&[&format!("module A\n\n{others}let a (n: String) : String = b (c (d ({last} n)))\n")])["A.a"].link
+    };
+    assert_eq!(BTreeSet::from(["b", "c", "d"].map(with)).len(), 3);
     // Members that say the same are the same.
     let twins = link_text(&["module A\n\ntype X = | Leaf | Node of Y\n\ntype Y = | Leaf | Node of X\n"]);
     assert_eq!(twins["A.X"], twins["A.Y"]);
