@@ -468,6 +468,18 @@ pub struct LogArgs {
 pub struct ShowArgs {
     /// Its location, or the end of it
     pub name: String,
+    /// As its text, as the syntax tree of that, or as what it means: the resolved tree and its hash
+    #[arg(long = "as", value_name = "FORM", value_enum, default_value_t)]
+    pub form: ShowForm,
+}
+
+/// How a definition is shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum)]
+pub enum ShowForm {
+    #[default]
+    Source,
+    Written,
+    Program,
 }
 
 #[derive(Debug, Args)]

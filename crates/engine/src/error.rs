@@ -231,6 +231,14 @@ pub enum EngineError {
     /// A definition that something names is not in the store.
     #[error("definition {0} is not in the store")]
     MissingContent(dm_model::DefHash),
+    /// A definition that has no resolved tree.
+    #[error("definition {} cannot be read: {why}", .content.short())]
+    Unreadable {
+        /// The definition.
+        content: dm_model::DefHash,
+        /// What is wrong with it.
+        why: String,
+    },
     /// An import would turn back what changed here.
     #[error("{} definitions differ here without a common base", .0.len())]
     WouldTurnBack(Vec<String>),

@@ -83,8 +83,13 @@ pub struct Listing {
 pub struct Shown {
     /// What and where.
     pub entry: Entry,
-    /// The rendering: its text with names as they resolve in this view.
+    /// What `text` is: `source`, the definition's text with names as they resolve in this view; `written`, the syntax tree of
+    /// that; `program`, the resolved tree.
+    pub form: String,
+    /// The definition in that form.
     pub text: String,
+    /// The hash of what it means in this view, with all that it reaches; worked out for the form `program` only.
+    pub link: Option<String>,
     /// Who wrote what is in force, and why.
     pub written_by: Option<PatchSummary>,
     /// Conflicts that it is part of, by id.

@@ -14,6 +14,7 @@ use crate::conflicts;
 use crate::diff;
 use crate::error::EngineError;
 use crate::look::{Found, Look};
+use crate::meaning::{self, Form};
 use crate::own_keys::{fact_signature, revision_signature};
 use crate::patches;
 use crate::report::{
@@ -69,6 +70,14 @@ impl<'e> Snapshot<'e> {
     /// # Errors
     /// If there is none, or several.
     pub fn show(&self, name: &str) -> Result<Shown, EngineError> {
+        self.show_as(name, Form::Source)
+    }
+
+    /// A definition by name, in any of its forms.
+    ///
+    /// # Errors
+    /// If there is none, or several; or it has no resolved tree and that is asked for.
+    pub fn show_as(&self, name: &str, form: Form) -> Result<Shown, EngineError> {
         let look = self.look()?;
         let found = look.find(name)?;
         let heads = look.view.shown(&found.entity, Register::Content)?;
@@ -83,9 +92,16 @@ impl<'e> Snapshot<'e> {
                 in_conflict.push(conflict.id.to_string());
             }
         }
+        let (text, link) = match form {
+            Form::Source => (look.text_of(&found)?, None),
+            Form::Written => (meaning::written(&look.text_of(&found)?), None),
+            Form::Program => (look.program_text(&found.content)?, look.link(&found.entity)?),
+        };
         Ok(Shown {
             entry: look.entry(&found)?,
-            text: look.text_of(&found)?,
+            form: form.as_str().to_owned(),
+            text,
+            link: link.map(|link| link.to_string()),
             written_by,
             conflicts: in_conflict,
             base: heads.iter().map(|head| &head.op).chain(&witness).map(ToString::to_string).collect(),

@@ -12,6 +12,7 @@
 //! Deliberately absent: what a target is (its kind, its types), which depends on the view.
 
 mod lower;
+mod print;
 
 use dm_model::Target;
 use dm_syntax::written::{InfixOp, Primitive};

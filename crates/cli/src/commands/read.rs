@@ -2,11 +2,11 @@
 
 use std::process::ExitCode;
 
-use dm_engine::{Entry, Listing, SearchQuery, Shown, Status};
+use dm_engine::{Entry, Form, Listing, SearchQuery, Shown, Status};
 use dm_model::Kind;
 
 use super::pages;
-use crate::args::{DiffArgs, KindArg, LogArgs, LsArgs, NameRead, SearchArgs, ShowArgs, StatusArgs, TreeArgs};
+use crate::args::{DiffArgs, KindArg, LogArgs, LsArgs, NameRead, SearchArgs, ShowArgs, ShowForm, StatusArgs, TreeArgs};
 use crate::context::Context;
 use crate::failure::Failure;
 use crate::output::{self, BOLD, DIM, Page, WARN, styled};
@@ -111,7 +111,12 @@ pub fn log(context: &Context, args: &LogArgs) -> Result<ExitCode, Failure> {
 
 /// `dm show`.
 pub fn show(context: &Context, args: &ShowArgs) -> Result<ExitCode, Failure> {
-    let shown = context.read(|snapshot| snapshot.show(&args.name))?;
+    let form = match args.form {
+        ShowForm::Source => Form::Source,
+        ShowForm::Written => Form::Written,
+        ShowForm::Program => Form::Program,
+    };
+    let shown = context.read(|snapshot| snapshot.show_as(&args.name, form))?;
     context.answer(&shown, show_page)
 }
 
@@ -128,6 +133,9 @@ fn show_page(shown: &Shown, page: &mut Page) {
     for conflict in &shown.conflicts {
         let short: String = conflict.chars().take(8).collect();
         page.line(styled(WARN, &format!("// in conflict {short}: `dm conflicts show {short}`")));
+    }
+    if let Some(link) = &shown.link {
+        page.line(styled(DIM, &format!("// means {link}")));
     }
     page.block(&shown.text);
 }
