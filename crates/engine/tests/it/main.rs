@@ -10,6 +10,7 @@ mod gc;
 mod git;
 mod imports;
 mod keys;
+mod meaning;
 mod names;
 mod patch_files;
 mod sessions;

@@ -1,7 +1,7 @@
 //! Skeletons: what a definition means, with holes where it refers to others.
 //!
 //! A skeleton follows from the definition alone, so it is made once and holds in every view. The bytes are those of the resolved
-//! tree in order, each node a tag and its parts; `docs/formats/link-hash.md` lists them. Left out: comments, layout, doc text, the
+//! tree in order, each node a tag and its parts; `docs/formats/link-hash.md` says how. Left out: comments, layout, doc text, the
 //! definition's own name, names of parameters and of everything bound inside (a binder is its number in the order of the tree).
 
 use dm_model::codec::Encoder;

@@ -333,6 +333,20 @@ proptest! {
 
 // Cases with a name.
 
+#[test]
+fn the_format_stays() {
+    let linked = link_text(&[
+        "module A\n\ntype T<'a> = | None | Some of 'a * T<'a>\n\nval n = -1y\n\nlet f (t: T<Int>) (g: Int -> Int) : Int =\n           let a = n |> Builtin.int8ToInt\n  match t with\n  | Some(x, _) when x > a -> g x\n  | None -> nothing a\n",
+    ]);
+    let prefixes: Vec<_> = linked.values().map(|linked| linked.link.short()).collect();
+    assert_eq!(linked.keys().collect::<Vec<_>>(), ["A.T", "A.f", "A.n"]);
+    assert_eq!(
+        prefixes,
+        ["7cabd0a0", "13ae54fe", "e53c764b"],
+        "a change of these bytes is a new version of the format"
+    );
+}
+
 fn link_text(files: &[&str]) -> BTreeMap<String, Linked> {
     let sources: Vec<_> = files.iter().map(|text| source("a.dark", text)).collect();
     let imported = import(&sources);
