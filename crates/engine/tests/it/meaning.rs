@@ -26,7 +26,8 @@ fn links(desk: &Desk, name: &str) -> [String; 4] {
 
 /// Which of two lists of links differ: of `Cents`, `fee`, `total`, `other`.
 fn differ(one: &[String; 4], other: &[String; 4]) -> [bool; 4] {
-    std::array::from_fn(|at| one[at] != other[at])
+    let mut pairs = one.iter().zip(other);
+    std::array::from_fn(|_| pairs.next().is_some_and(|(one, other)| one != other))
 }
 
 fn fee(body: &str) -> String {
