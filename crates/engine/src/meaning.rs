@@ -4,7 +4,7 @@
 
 use std::sync::Arc;
 
-use dm_lang::{Lead, LinkNode, LinkSource, Linked, Program, Skeleton, SlotTarget};
+use dm_lang::{Lead, LinkNode, LinkSource, Linked, Skeleton, SlotTarget};
 use dm_model::{DefHash, EntityId, LinkHash, Register, Target, Value};
 use rustc_hash::FxHashMap;
 
@@ -13,18 +13,13 @@ use crate::look::Look;
 use crate::scope::ViewScope;
 
 impl Look<'_> {
-    /// The resolved tree of a content.
-    pub(crate) fn program(&self, content: &DefHash) -> Result<Program, EngineError> {
-        let definition = self.definition(content)?;
-        dm_lang::lower(&definition)
-            .map_err(|error| EngineError::Unreadable { content: *content, why: error.to_string() })
-    }
-
     /// What a content's resolved tree says, with the names that this view has.
     pub(crate) fn program_text(&self, content: &DefHash) -> Result<String, EngineError> {
-        let program = self.program(content)?;
+        let definition = self.definition(content)?;
+        let program = dm_lang::lower(&definition)
+            .map_err(|error| EngineError::Unreadable { content: *content, why: error.to_string() })?;
         let mut names = FxHashMap::default();
-        for target in self.definition(content)?.uses() {
+        for target in definition.uses() {
             names.insert(target, self.last_location(&target)?);
         }
         Ok(program.print(&|target| match target {

@@ -3,9 +3,10 @@
 //! The way of a text: [`source::normalize`], `dm_syntax::parse`, [`extract`](mod@extract) (which declarations, their exact
 //! text), [`resolve_file`] (what their names mean in a [`Scope`]); and back: [`render`](mod@render) (a stored definition as it
 //! reads in a view). [`resolve_edit`] takes in what someone made of a rendering, [`layout`](mod@layout) puts
-//! renderings into module files, [`outline`](mod@outline) tells one on a line. What a definition means is its [`program`].
+//! renderings into module files, [`outline`](mod@outline) tells one on a line. What a definition means is its [`program`], and
+//! [`link`](mod@link) has the hash of that in a view.
 //!
-//! Deliberately absent: types and checks, hashes of meaning (LinkHash), differences between texts, and any store. The crate
+//! Deliberately absent: checks of types, differences between texts, and any store. The crate
 //! does no I/O and keeps nothing between calls.
 //!
 //! Start reading at [`extract`](mod@extract), then [`resolve`].

@@ -13,12 +13,14 @@
 
 mod skeleton;
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use dm_model::codec::{Domain, Encoder, hash};
 use dm_model::{DefHash, EntityId, LinkHash};
 use rustc_hash::{FxHashMap, FxHashSet};
 
+use skeleton::Slot;
 pub use skeleton::{Skeleton, SlotTarget};
 
 /// Version of the encoding, part of every [`LinkHash`].
@@ -88,7 +90,7 @@ pub fn link<S: LinkSource>(
     source: &mut S,
     roots: impl IntoIterator<Item = LinkNode>,
 ) -> Result<FxHashMap<LinkNode, Linked>, S::Error> {
-    let mut linker = Linker { source, nodes: Vec::new(), index: FxHashMap::default(), open: Vec::new(), met: 0 };
+    let mut linker = Linker { source, nodes: Vec::new(), index: FxHashMap::default(), open: Vec::new() };
     for root in roots {
         linker.walk(root)?;
     }
@@ -96,10 +98,10 @@ pub fn link<S: LinkSource>(
     Ok(done.filter_map(|node| Some((node.node, node.linked?))).collect())
 }
 
-/// A link as it stands in a hole, first byte and the rest.
+/// What a reference was found to lead to.
 #[derive(Debug, Clone, Copy)]
 enum Link {
-    /// To this place among the nodes.
+    /// To the node at this place.
     Node {
         at: usize,
         contested: bool,
@@ -122,9 +124,9 @@ struct Node {
     /// One for each hole; filled as the walk goes on.
     links: Vec<Link>,
     linked: Option<Linked>,
-    /// Tarjan's numbers: when it was met, and the earliest met that it leads back to.
-    met: usize,
+    /// The place of the earliest node that it was seen to lead back to; nodes are kept in the order in which they are met.
     low: usize,
+    /// Whether it is not yet known to which group it belongs.
     open: bool,
 }
 
@@ -132,9 +134,8 @@ struct Linker<'s, S> {
     source: &'s mut S,
     nodes: Vec<Node>,
     index: FxHashMap<LinkNode, usize>,
-    /// Met, and not yet known to which group they belong.
+    /// The places of the open ones.
     open: Vec<usize>,
-    met: usize,
 }
 
 impl<S: LinkSource> Linker<'_, S> {
@@ -160,8 +161,8 @@ impl<S: LinkSource> Linker<'_, S> {
                 Lead::To { node, contested } => match self.index.get(&node) {
                     Some(&known) => {
                         self.add_link(at, Link::Node { at: known, contested });
-                        if let Some(met) = self.nodes.get(known).filter(|node| node.open).map(|node| node.met) {
-                            self.lower(at, met);
+                        if self.nodes.get(known).is_some_and(|node| node.open) {
+                            self.lower(at, known);
                         }
                     }
                     None => {
@@ -183,8 +184,7 @@ impl<S: LinkSource> Linker<'_, S> {
         if open {
             self.open.push(at);
         }
-        self.nodes.push(Node { node, skeleton, links: Vec::new(), linked, met: self.met, low: self.met, open });
-        self.met += 1;
+        self.nodes.push(Node { node, skeleton, links: Vec::new(), linked, low: at, open });
         self.index.insert(node, at);
         Ok(at)
     }
@@ -214,11 +214,11 @@ impl<S: LinkSource> Linker<'_, S> {
 
     /// All that a node leads to has been gone through. If it leads back to nothing earlier, it closes a group.
     fn leave(&mut self, at: usize) {
-        let Some(node) = self.nodes.get(at).filter(|node| node.open && node.low == node.met) else { return };
-        let first = self.open.iter().rposition(|open| *open == at).unwrap_or(self.open.len());
-        let met = node.met;
-        let group = self.open.split_off(first);
-        debug_assert!(group.iter().all(|&member| self.nodes.get(member).is_some_and(|node| node.low >= met)));
+        if self.low(at) != at {
+            return;
+        }
+        // Open places go up, and a group ends the list.
+        let group = self.open.split_off(self.open.partition_point(|open| *open < at));
         let members: FxHashSet<usize> = group.iter().copied().collect();
         let linked: Vec<(usize, Linked)> = group.iter().map(|&member| (member, self.hash(member, &members))).collect();
         for (member, linked) in linked {
@@ -239,27 +239,14 @@ impl<S: LinkSource> Linker<'_, S> {
             let Some(node) = self.nodes.get(member) else { continue };
             let Some(skeleton) = node.skeleton.as_deref() else { continue };
             let signature = skeleton.slots.partition_point(|slot| slot.at < skeleton.interface);
-            let mut done = 0;
-            let holes: Vec<_> = skeleton.slots.iter().zip(&node.links).collect();
+            let holes: Vec<_> = skeleton.slots.iter().zip(node.links.iter().copied()).collect();
             let (seen, hidden) = holes.split_at_checked(signature).unwrap_or((&holes, &[]));
-            for (slot, link) in seen {
-                writing.to.raw(skeleton.bytes.get(done..slot.at).unwrap_or_default());
-                done = slot.at;
-                self.write_link(&slot.target, **link, &mut writing);
-            }
-            let ends = skeleton.interface.max(done);
-            writing.to.raw(skeleton.bytes.get(done..ends).unwrap_or_default());
-            done = ends;
+            self.write_part(&skeleton.bytes, 0..skeleton.interface, seen, &mut writing);
             if at == 1 && skeleton.interface > 0 {
                 let within = |link: &Link| matches!(link, Link::Node { at, .. } if group.contains(at));
                 interface = Some((writing.to.length(), seen.iter().any(|(_, link)| within(link))));
             }
-            for (slot, link) in hidden {
-                writing.to.raw(skeleton.bytes.get(done..slot.at).unwrap_or_default());
-                done = slot.at;
-                self.write_link(&slot.target, **link, &mut writing);
-            }
-            writing.to.raw(skeleton.bytes.get(done..).unwrap_or_default());
+            self.write_part(&skeleton.bytes, skeleton.interface..skeleton.bytes.len(), hidden, &mut writing);
         }
         let bytes = writing.to.finish();
         let of = |bytes: &[u8]| LinkHash::from_bytes(hash(Domain::Link, LINK_FORMAT, &[bytes]));
@@ -269,6 +256,17 @@ impl<S: LinkSource> Linker<'_, S> {
             if within_group { link } else { of(bytes.get(..end).unwrap_or_default()) }
         });
         Linked { link, interface }
+    }
+
+    /// Some bytes of a skeleton with the links that stand in them.
+    fn write_part(&self, bytes: &[u8], part: Range<usize>, holes: &[(&Slot, Link)], writing: &mut Writing<'_>) {
+        let mut done = part.start;
+        for (slot, link) in holes {
+            writing.to.raw(bytes.get(done..slot.at).unwrap_or_default());
+            done = slot.at;
+            self.write_link(&slot.target, *link, writing);
+        }
+        writing.to.raw(bytes.get(done..part.end).unwrap_or_default());
     }
 
     fn write_link(&self, target: &SlotTarget, link: Link, writing: &mut Writing<'_>) {
@@ -292,7 +290,7 @@ impl<S: LinkSource> Linker<'_, S> {
             }
             SlotTarget::Unresolved { spelling, wanted } => {
                 writing.to.byte(NO_MEANING);
-                writing.to.byte(*wanted as u8);
+                writing.to.byte(skeleton::wanted_tag(*wanted));
                 writing.to.text(spelling);
             }
         }

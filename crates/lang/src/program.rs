@@ -5,7 +5,8 @@
 //! as the language defines them.
 //!
 //! Chains (statements, `let`s, operators that associate to the left, fields, pipes, `elif`, `::`) are lists here, where the
-//! language nests them, so a tree is never deeper than [`dm_syntax::NESTING_MAX`] lets it be and may be walked by recursion.
+//! language nests them, so a tree is never deeper than [`dm_syntax::NESTING_MAX`] lets it be and may be walked by recursion; what is seldom is boxed, which
+//! keeps what such a walk has on its stack small.
 //!
 //! Every node knows its bytes in the definition's text, for messages; they take no part in its meaning.
 //!
@@ -212,7 +213,7 @@ pub enum ExprKind {
     /// An integer: its decimal text and its type.
     Int(String, IntKind),
     /// A float.
-    Float(FloatValue),
+    Float(Box<FloatValue>),
     /// One extended grapheme cluster.
     Char(String),
     /// A string.
@@ -224,17 +225,17 @@ pub enum ExprKind {
     /// `Dict { a = 1 }`, in the order written.
     Dict(Vec<FieldValue>),
     /// `T { a = 1 }`, in the order written.
-    Record(Name, Vec<Type>, Vec<FieldValue>),
+    Record(Box<Name>, Vec<Type>, Vec<FieldValue>),
     /// `{ r with a = 1 }`.
     Update(Box<Expr>, Vec<FieldValue>),
     /// `r.a.b`: at least one field.
     Field(Box<Expr>, Vec<FieldName>),
     /// A case of a type, its type arguments and fields.
-    Enum(Name, Vec<Type>, FieldName, Vec<Expr>),
+    Enum(Box<Name>, Vec<Type>, Box<FieldName>, Vec<Expr>),
     /// Something bound inside.
     Local(Local),
     /// A definition or builtin by name, or a name without a meaning.
-    Name(Name),
+    Name(Box<Name>),
     /// A call: at least one argument.
     Apply(Box<Expr>, Vec<Type>, Vec<Expr>),
     /// Operators that associate to the left, one after another: at least one.
@@ -386,13 +387,13 @@ pub enum PipeStepKind {
     /// Something bound inside, called with the piped value and these arguments.
     Local(Local, Vec<Expr>),
     /// A definition or builtin, called with the piped value and these arguments.
-    Call(Name, Vec<Type>, Vec<Expr>),
+    Call(Box<Name>, Vec<Type>, Vec<Expr>),
     /// A lambda, called with the piped value.
     Lambda(Vec<LetPattern>, Box<Expr>),
     /// An operator between the piped value and this one; never [`InfixOp::Append`], which is a call.
-    Infix(InfixOp, Expr),
+    Infix(InfixOp, Box<Expr>),
     /// A case whose first field is the piped value.
-    Enum(Name, FieldName, Vec<Expr>),
+    Enum(Box<Name>, Box<FieldName>, Vec<Expr>),
 }
 
 impl FieldName {

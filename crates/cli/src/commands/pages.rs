@@ -153,6 +153,7 @@ pub fn listed(indent: &str, lines: impl ExactSizeIterator<Item = String>, all: &
 
 /// Held patches, those of one reason together.
 pub fn held(held: &[HeldPatch], page: &mut Page) {
+    const REASONS_MAX: usize = 8;
     let mut reasons = Vec::new();
     let mut of_reason: HashMap<&str, Vec<&HeldPatch>> = HashMap::new();
     for one in held {
@@ -162,11 +163,16 @@ pub fn held(held: &[HeldPatch], page: &mut Page) {
         }
         alike.push(one);
     }
-    for reason in reasons {
+    for reason in reasons.into_iter().take(REASONS_MAX) {
         let alike = of_reason.remove(reason.as_str()).unwrap_or_default();
         let lines = alike.into_iter().map(|held| format!("held {}", patch_long(&held.patch)));
         listed("", lines, "`dm patch list`", page);
         page.line(format!("  {reason}"));
+    }
+    // Those for other reasons.
+    let more: usize = of_reason.values().map(Vec::len).sum();
+    if more > 0 {
+        page.line(format!("… and {more} more held (`dm patch list` lists all)"));
     }
 }
 

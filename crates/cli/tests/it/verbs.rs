@@ -331,6 +331,18 @@ fn a_patch_file_is_not_written_in_a_dry_run() {
 }
 
 #[test]
+fn an_empty_folder_becomes_a_repository_where_it_is() {
+    let ada = ada_with_math();
+    std::fs::create_dir(ada.folder().join("bare")).unwrap();
+    let inside = ada.at("bare");
+    let first = json(&inside.dm(&["git", "export", ".", "--json"]));
+    assert_eq!(first["written"].as_array().map(Vec::len), Some(1));
+    assert!(ada.folder().join("bare/HEAD").exists());
+    let again = json(&inside.dm(&["git", "export", ".", "--json"]));
+    assert_eq!((&again["written"], &again["head"]), (&serde_json::json!([]), &first["head"]));
+}
+
+#[test]
 fn the_bridge_to_git_writes_nothing_in_a_dry_run() {
     let machine = ada_with_math();
     let shapes = Shapes::read();

@@ -50,7 +50,7 @@ pub enum SlotTarget {
 }
 
 /// A builtin, whose name is its meaning.
-pub(super) const BUILTIN: u8 = 6;
+const BUILTIN: u8 = 6;
 
 impl Skeleton {
     /// The skeleton of a resolved tree.
@@ -472,6 +472,16 @@ impl Writer {
     fn patterns(&mut self, tag: u8, patterns: &[MatchPattern]) {
         self.to.byte(tag);
         self.list(patterns, Self::match_pattern);
+    }
+}
+
+/// What can stand where an unresolved name stands.
+pub(super) const fn wanted_tag(wanted: Wanted) -> u8 {
+    match wanted {
+        Wanted::Type => 0,
+        Wanted::ValueThenFn => 1,
+        Wanted::FnThenValue => 2,
+        Wanted::Fn => 3,
     }
 }
 

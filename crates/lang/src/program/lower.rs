@@ -201,8 +201,8 @@ impl<'t> Lower<'_, 't> {
     }
 
     /// A new variable, not yet in force.
-    fn bind(&mut self, name: written::Name<'t>) -> u32 {
-        self.variables.push(Binder { name: name.text().to_owned(), range: name.range() });
+    fn bind(&mut self, name: &str, range: TextRange) -> u32 {
+        self.variables.push(Binder { name: name.to_owned(), range });
         u32::try_from(self.variables.len() - 1).unwrap_or(u32::MAX)
     }
 

@@ -156,7 +156,7 @@ impl Printer<'_> {
             ExprKind::Bool(value) => self.line(&value.to_string()),
             ExprKind::Int(decimal, kind) => self.line(&format!("{decimal}{}", kind.suffix())),
             ExprKind::Float(float) => self.line(&float_text(float)),
-            ExprKind::Char(text) => self.line(&format!("'{text}'")),
+            ExprKind::Char(text) => self.line(&char_text(text)),
             ExprKind::String(segments) => match segments.as_slice() {
                 [Segment::Text(text)] => self.line(&format!("{text:?}")),
                 segments => self.node("string", |to| {
@@ -292,7 +292,7 @@ impl Printer<'_> {
             MatchPatternKind::Bool(value) => value.to_string(),
             MatchPatternKind::Int(decimal, kind) => format!("{decimal}{}", kind.suffix()),
             MatchPatternKind::Float(float) => float_text(float),
-            MatchPatternKind::Char(text) => format!("'{text}'"),
+            MatchPatternKind::Char(text) => char_text(text),
             MatchPatternKind::String(text) => format!("{text:?}"),
             MatchPatternKind::List(elements) => format!("[{}]", list(elements, "; ")),
             MatchPatternKind::Cons(heads, tail) => format!("({} :: {})", list(heads, " :: "), self.match_pattern(tail)),
@@ -302,6 +302,10 @@ impl Printer<'_> {
             MatchPatternKind::Enum(case, fields) => format!("{}({})", case.name, list(fields, ", ")),
         }
     }
+}
+
+fn char_text(text: &str) -> String {
+    format!("'{}'", text.escape_debug())
 }
 
 fn float_text(float: &FloatValue) -> String {

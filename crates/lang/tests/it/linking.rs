@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use dm_lang::{Lead, LinkNode, LinkSource, Linked, Skeleton, SlotTarget, link, lower, meaning_of};
 use dm_model::{Definition, EntityId, Kind, Location};
+use dm_syntax::{Mode, parse};
 use proptest::prelude::*;
 
 use crate::support::{Imported, import, source};
@@ -193,8 +194,8 @@ impl Writer {
     }
 
     fn within(&mut self, body: &Body) -> (String, String) {
-        // Names repeat, so that they also hide one another.
-        let name = format!("v{}x{}", self.style.names, self.bound);
+        // Names come again, so that they also hide one another.
+        let name = format!("v{}x{}", self.style.names, self.bound % 3);
         self.bound += 1;
         self.locals.push(name.clone());
         let body = self.write(body);
@@ -275,6 +276,25 @@ fn own_numbers(functions: usize) -> Vec<u32> {
     (0..functions).map(|at| 1000 + at as u32).collect()
 }
 
+/// One function of a code base that means something else than before.
+struct Change {
+    /// The numbers of all functions after it.
+    own: Vec<u32>,
+    /// The links of all functions before it.
+    before: Vec<Linked>,
+    /// What reaches the function.
+    reached: BTreeSet<usize>,
+}
+
+impl Change {
+    fn of(bodies: &[Body], style: Style, target: usize) -> Self {
+        let mut own = own_numbers(bodies.len());
+        let (before, calls) = links(bodies, &own, style);
+        own[target] = 5000;
+        Self { own, before, reached: reaching(&calls, target) }
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(96))]
 
@@ -294,13 +314,10 @@ proptest! {
         style in style(),
         target in any::<prop::sample::Index>(),
     ) {
-        let target = target.index(bodies.len());
-        let mut own = own_numbers(bodies.len());
-        let (before, calls) = links(&bodies, &own, style);
-        own[target] = 5000;
+        let Change { own, before, reached } = Change::of(&bodies, style, target.index(bodies.len()));
         let (after, _) = links(&bodies, &own, style);
         let changed: BTreeSet<usize> = (0..bodies.len()).filter(|at| before[*at].link != after[*at].link).collect();
-        prop_assert_eq!(changed, reaching(&calls, target));
+        prop_assert_eq!(changed, reached);
         // Signatures did not change, so nothing has to be checked again but the function itself.
         let interfaces = |links: &[Linked]| links.iter().map(|linked| linked.interface).collect::<Vec<_>>();
         prop_assert_eq!(interfaces(&before), interfaces(&after));
@@ -312,20 +329,16 @@ proptest! {
         style in style(),
         target in any::<prop::sample::Index>(),
     ) {
-        let target = target.index(bodies.len());
-        let mut own = own_numbers(bodies.len());
-        let (before, calls) = links(&bodies, &own, style);
-        own[target] = 5000;
+        let Change { own, before, reached } = Change::of(&bodies, style, target.index(bodies.len()));
         let (files, _) = write(&bodies, &own, style);
         let (imported, entities) = read(&files, style, bodies.len());
         let whole = View::new(&imported).link_all();
         let mut view = View::new(&imported);
-        let again = reaching(&calls, target);
-        view.known = (0..bodies.len()).filter(|at| !again.contains(at)).map(|at| (entities[at], before[at])).collect();
-        let linked = view.link(again.iter().map(|at| LinkNode::Entity(entities[*at])).collect());
-        prop_assert_eq!(view.asked, again.len(), "no more is read than what is linked");
-        prop_assert_eq!(linked.len(), again.len());
-        for at in again {
+        view.known = (0..bodies.len()).filter(|at| !reached.contains(at)).map(|at| (entities[at], before[at])).collect();
+        let linked = view.link(reached.iter().map(|at| LinkNode::Entity(entities[*at])).collect());
+        prop_assert_eq!(view.asked, reached.len(), "no more is read than what is linked");
+        prop_assert_eq!(linked.len(), reached.len());
+        for at in reached {
             prop_assert_eq!(linked[&entities[at]], whole[&entities[at]]);
         }
     }
@@ -499,6 +512,52 @@ fn a_signature_is_seen_and_a_body_is_not() {
     assert_ne!(before.interface, signature.interface);
     let wider = link_text(&["module A\n\ntype T = { a: Int64; b: Int64 }\n\nlet f (t: T) : Int64 = t.a\n"])["A.f"];
     assert_ne!(before.interface, wider.interface);
+}
+
+#[test]
+fn what_the_parser_lets_in_is_never_too_deep() {
+    let many = |part: &str, times: usize| part.repeat(times);
+    let lets: String = (0..900).map(|at| format!("let x{at} = {at}L\n  ")).collect();
+    let texts = [
+        format!("val x = 1L{}", many(" + 1L", 900)),
+        format!("val x = [1L]{}", many(" @ [1L]", 190)),
+        format!("val x =\n  {lets}x0"),
+        format!("val x =\n  {}2L", many("()\n  ", 900)),
+        format!("let x (a: Int) : Int = a{}", many(".b", 900)),
+        format!("val x = 1L{}", many(" |> f 1L", 900)),
+        format!("val x = if true then 1L {}else 2L", many("elif true then 1L ", 900)),
+        format!("val x = match 1L with | {}_ -> 1L", many("_ :: ", 190)),
+        format!("type X = {}Int{}", many("List<", 150), many(">", 150)),
+    ];
+    // What nests, as deep as the parser lets it.
+    let nested = [
+        ("(", ")"),
+        ("[", "]"),
+        ("(fun a -> ", ")"),
+        ("(match 1L with | _ -> ", ")"),
+        ("(if true then ", ")"),
+        ("(let x = ", " in x)"),
+        ("(let f (a: Int) = ", " in f)"),
+        ("A.T { a = ", " }"),
+        ("{ x with a = ", " }"),
+        ("A.Case(", ")"),
+        ("f (", ")"),
+        ("-(", ")"),
+        ("(1L + ", ")"),
+        ("(1L |> f ", ")"),
+        ("(1L |> fun x -> ", ")"),
+    ];
+    let nested = nested.map(|(open, close)| {
+        let text = |times: usize| format!("val x = {}1L{}", many(open, times), many(close, times));
+        let fits = |times: &usize| parse(&format!("module A\n\n{}\n", text(*times)), Mode::Package).is_clean();
+        let deepest = (1..200).rev().find(fits);
+        text(deepest.unwrap())
+    });
+    let texts: Vec<String> = texts.into_iter().chain(nested).collect();
+    // The stack that the main thread has; without optimisation, frames are several times as large as in a release.
+    let deep = move || texts.iter().all(|text| of(text).interface.is_some() != text.starts_with("val"));
+    let thread = std::thread::Builder::new().stack_size(8 << 20).spawn(deep).unwrap();
+    assert!(thread.join().unwrap());
 }
 
 #[test]

@@ -625,9 +625,14 @@ impl<'t> LambdaExpr<'t> {
     }
 }
 
-impl OpSection<'_> {
+impl<'t> OpSection<'t> {
     /// The operator.
     pub fn op(self) -> Option<InfixOp> {
         self.0.tokens().find_map(|token| InfixOp::of(token.kind()))
+    }
+
+    /// The operator's token.
+    pub fn op_token(self) -> Option<SyntaxToken<'t>> {
+        self.0.tokens().find(|token| InfixOp::of(token.kind()).is_some())
     }
 }

@@ -75,7 +75,7 @@ impl<'t> Lower<'_, 't> {
     fn local_function(&mut self, function: written::LocalFn<'t>) -> Lowered<Statement> {
         let range = function.range();
         let name = need(function.name(), range)?;
-        let variable = self.bind(name);
+        let variable = self.bind(name.text(), name.range());
         let outside = self.locals.len();
         self.enter(name.text(), variable, true);
         let mut bound = Bound::new();
@@ -83,7 +83,7 @@ impl<'t> Lower<'_, 't> {
         for param in function.params() {
             let kind = match param.name() {
                 Some(name) if !name.text().is_empty() => {
-                    let variable = self.bind(name);
+                    let variable = self.bind(name.text(), name.range());
                     bound.push((name.text(), variable));
                     LetPatternKind::Variable(variable)
                 }
@@ -108,63 +108,56 @@ impl<'t> Lower<'_, 't> {
         }
     }
 
+    /// Only says who does it: this is on the stack once for each level of nesting, so it is kept small.
     pub(super) fn expr(&mut self, written: written::Expr<'t>) -> Lowered<Expr> {
-        let range = written.range();
-        let kind = match written {
-            written::Expr::Let(_) | written::Expr::LocalFn(_) => return self.statements(range, vec![written]),
-            written::Expr::Paren(paren) => match paren.only() {
-                Some(only) => return self.expr(only),
-                None => return self.statements(range, paren.statements().collect()),
-            },
-            written::Expr::Name(name) => return self.name(name),
-            written::Expr::Enum(case) => return self.case(case),
-            written::Expr::Apply(apply) => return self.apply(apply),
-            written::Expr::Infix(infix) => return self.infix(infix),
-            written::Expr::Field(field) => return self.field_access(field),
-            written::Expr::If(condition) => self.condition(condition)?,
-            written::Expr::Match(matched) => self.matched(matched)?,
-            written::Expr::Pipe(pipe) => self.pipe(pipe)?,
-            written::Expr::Neg(negated) => {
-                let operand = self.expr(need(negated.operand(), range)?)?;
-                let target = Target::Builtin { name: NEGATE.to_owned(), version: 0 };
-                let sign = TextRange::new(range.start, range.start + 1);
-                let name = Name { target, spelling: format!("Builtin.{NEGATE}"), range: sign };
-                let callee = Expr { kind: ExprKind::Name(name), range: sign };
-                ExprKind::Apply(Box::new(callee), Vec::new(), vec![operand])
-            }
-            written::Expr::Record(record) => {
-                let path = need(record.path(), range)?;
-                let name = self.meaning(path.range(), &spelling::of_path(path));
-                let args = self.type_refs(record.type_args().into_iter())?;
-                ExprKind::Record(name, args, self.fields(record.fields())?)
-            }
-            written::Expr::Dict(dict) => ExprKind::Dict(self.fields(dict.entries())?),
-            written::Expr::Update(update) => {
-                let record = self.expr(need(update.record(), range)?)?;
-                ExprKind::Update(Box::new(record), self.fields(update.updates())?)
-            }
-            written::Expr::Literal(literal) => match need(literal.value(), range)? {
-                LiteralValue::Bool(value) => ExprKind::Bool(value),
-                LiteralValue::Int { decimal, kind } => ExprKind::Int(decimal, kind),
-                LiteralValue::Float(float) => ExprKind::Float(float),
-                LiteralValue::String(text) => ExprKind::String(vec![Segment::Text(text)]),
-                LiteralValue::Char(text) => ExprKind::Char(text),
-            },
-            written::Expr::Interp(interpolation) => {
-                let part = |part| match part {
-                    InterpPart::Text(text, _) => Ok(Segment::Text(text)),
-                    InterpPart::Expr(hole) => self.expr(hole).map(Segment::Hole),
-                };
-                ExprKind::String(interpolation.parts().into_iter().map(part).collect::<Lowered<_>>()?)
-            }
-            written::Expr::Unit(_) => ExprKind::Unit,
-            written::Expr::Tuple(tuple) => ExprKind::Tuple(self.exprs(tuple.parts())?),
-            written::Expr::List(list) => ExprKind::List(self.exprs(list.elements())?),
-            written::Expr::Lambda(lambda) => self.lambda(lambda)?,
-            written::Expr::Section(section) => self.section(section)?,
-            written::Expr::Anonymous(_) | written::Expr::Malformed(_) => return Err(LowerError::Incomplete(range)),
+        let written = written.unparenthesised();
+        match written {
+            written::Expr::Let(_) | written::Expr::LocalFn(_) => self.statements(written.range(), vec![written]),
+            written::Expr::Paren(paren) => self.statements(paren.range(), paren.statements().collect()),
+            written::Expr::Name(name) => self.name(name),
+            written::Expr::Enum(case) => self.case(case),
+            written::Expr::Apply(apply) => self.apply(apply),
+            written::Expr::Infix(infix) => self.infix(infix),
+            written::Expr::Neg(negated) => self.negated(negated),
+            written::Expr::Field(field) => self.field_access(field),
+            written::Expr::If(condition) => self.condition(condition),
+            written::Expr::Match(matched) => self.matched(matched),
+            written::Expr::Pipe(pipe) => self.pipe(pipe),
+            written::Expr::Record(record) => self.record(record),
+            written::Expr::Update(update) => self.update(update),
+            written::Expr::Lambda(lambda) => self.lambda(lambda),
+            written::Expr::Section(section) => self.section(section),
+            written::Expr::Interp(interpolation) => self.interpolation(interpolation),
+            written::Expr::Literal(literal) => literal_value(literal),
+            written::Expr::Dict(dict) => Ok(whole(dict.range(), ExprKind::Dict(self.fields(dict.entries())?))),
+            written::Expr::Tuple(tuple) => Ok(whole(tuple.range(), ExprKind::Tuple(self.exprs(tuple.parts())?))),
+            written::Expr::List(list) => Ok(whole(list.range(), ExprKind::List(self.exprs(list.elements())?))),
+            written::Expr::Unit(unit) => Ok(whole(unit.range(), ExprKind::Unit)),
+            written::Expr::Anonymous(_) | written::Expr::Malformed(_) => Err(LowerError::Incomplete(written.range())),
+        }
+    }
+
+    fn record(&mut self, record: written::RecordExpr<'t>) -> Lowered<Expr> {
+        let range = record.range();
+        let path = need(record.path(), range)?;
+        let name = self.meaning(path.range(), &spelling::of_path(path));
+        let args = self.type_refs(record.type_args().into_iter())?;
+        Ok(whole(range, ExprKind::Record(Box::new(name), args, self.fields(record.fields())?)))
+    }
+
+    fn update(&mut self, update: written::UpdateExpr<'t>) -> Lowered<Expr> {
+        let range = update.range();
+        let record = self.expr(need(update.record(), range)?)?;
+        Ok(whole(range, ExprKind::Update(Box::new(record), self.fields(update.updates())?)))
+    }
+
+    fn interpolation(&mut self, interpolation: written::InterpExpr<'t>) -> Lowered<Expr> {
+        let part = |part| match part {
+            InterpPart::Text(text, _) => Ok(Segment::Text(text)),
+            InterpPart::Expr(hole) => self.expr(hole).map(Segment::Hole),
         };
-        Ok(Expr { kind, range })
+        let segments = interpolation.parts().into_iter().map(part).collect::<Lowered<_>>()?;
+        Ok(whole(interpolation.range(), ExprKind::String(segments)))
     }
 
     fn exprs(&mut self, written: impl Iterator<Item = written::Expr<'t>>) -> Lowered<Vec<Expr>> {
@@ -189,7 +182,7 @@ impl<'t> Lower<'_, 't> {
             None if !spelling.contains('.') => self.local(&spelling).map(ExprKind::Local),
             _ => None,
         };
-        let kind = kind.unwrap_or_else(|| ExprKind::Name(self.meaning(range, &spelling)));
+        let kind = kind.unwrap_or_else(|| ExprKind::Name(Box::new(self.meaning(range, &spelling))));
         Expr { kind, range }
     }
 
@@ -228,7 +221,7 @@ impl<'t> Lower<'_, 't> {
         let path = need(case.path(), range)?;
         let fields = case.fields();
         let implied = matches!(&*spelling::of_path(path), "Some" | "None" | "Ok" | "Error");
-        if path.single().is_some() && case.type_segments().is_empty() && fields.is_empty() && !implied {
+        if case.type_segments().is_empty() && fields.is_empty() && !implied {
             return Ok(self.named(path));
         }
         let (name, type_args, case) = self.case_name(case)?;
@@ -236,7 +229,7 @@ impl<'t> Lower<'_, 't> {
     }
 
     /// The type of a case, its type arguments, and the case.
-    fn case_name(&self, written: written::EnumExpr<'t>) -> Lowered<(Name, Vec<Type>, FieldName)> {
+    fn case_name(&self, written: written::EnumExpr<'t>) -> Lowered<(Box<Name>, Vec<Type>, Box<FieldName>)> {
         let range = written.range();
         let path = need(written.path(), range)?;
         let case = need(written.case(), range)?;
@@ -249,7 +242,8 @@ impl<'t> Lower<'_, 't> {
             _ => (path.range(), case.text().to_owned()),
         };
         let type_args: Vec<TypeRef<'t>> = written.type_args();
-        Ok((self.meaning(of, &spelling), self.type_refs(type_args.into_iter())?, FieldName::of(case)))
+        let name = Box::new(self.meaning(of, &spelling));
+        Ok((name, self.type_refs(type_args.into_iter())?, Box::new(FieldName::of(case))))
     }
 
     fn field_access(&mut self, outer: written::FieldExpr<'t>) -> Lowered<Expr> {
@@ -284,7 +278,7 @@ impl<'t> Lower<'_, 't> {
         }
         let range = TextRange::new(range.start, last.range().end);
         let spelling = spelling::of_span(range.slice(&self.definition.text)).into_owned();
-        Some(Expr { kind: ExprKind::Name(self.meaning(range, &spelling)), range })
+        Some(Expr { kind: ExprKind::Name(Box::new(self.meaning(range, &spelling))), range })
     }
 
     // Operators.
@@ -301,16 +295,28 @@ impl<'t> Lower<'_, 't> {
             written.push((op, need(infix.op_token(), range)?.range(), need(infix.right(), range)?));
             left = need(infix.left(), range)?;
         }
-        let written::Expr::Infix(append) = left.unparenthesised() else {
-            return self.operands(left, written, range);
-        };
-        if !written.is_empty() {
-            return self.operands(left, written, range);
+        match left.unparenthesised() {
+            written::Expr::Infix(append) if written.is_empty() => self.append_call(append),
+            _ => self.operands(left, written, range),
         }
+    }
+
+    fn append_call(&mut self, append: written::InfixExpr<'t>) -> Lowered<Expr> {
+        let range = append.range();
         let left = self.expr(need(append.left(), range)?)?;
         let right = self.expr(need(append.right(), range)?)?;
         let callee = self.append(need(append.op_token(), range)?.range());
-        Ok(Expr { kind: ExprKind::Apply(Box::new(callee), Vec::new(), vec![left, right]), range })
+        Ok(whole(range, ExprKind::Apply(Box::new(callee), Vec::new(), vec![left, right])))
+    }
+
+    fn negated(&mut self, negated: written::NegExpr<'t>) -> Lowered<Expr> {
+        let range = negated.range();
+        let operand = self.expr(need(negated.operand(), range)?)?;
+        let target = Target::Builtin { name: NEGATE.to_owned(), version: 0 };
+        let sign = TextRange::new(range.start, range.start + 1);
+        let name = Name { target, spelling: format!("Builtin.{NEGATE}"), range: sign };
+        let callee = whole(sign, ExprKind::Name(Box::new(name)));
+        Ok(whole(range, ExprKind::Apply(Box::new(callee), Vec::new(), vec![operand])))
     }
 
     fn operands(
@@ -322,25 +328,23 @@ impl<'t> Lower<'_, 't> {
         let first = self.expr(first)?;
         let operand = |(op, range, right)| Ok(Operand { op, range, right: self.expr(right)? });
         let operands = written.into_iter().rev().map(operand).collect::<Lowered<_>>()?;
-        Ok(Expr { kind: ExprKind::Infix(Box::new(first), operands), range })
+        Ok(whole(range, ExprKind::Infix(Box::new(first), operands)))
     }
 
     /// What `@` calls.
     fn append(&self, sign: TextRange) -> Expr {
-        Expr { kind: ExprKind::Name(self.meaning(sign, InfixOp::Append.sign())), range: sign }
+        Expr { kind: ExprKind::Name(Box::new(self.meaning(sign, InfixOp::Append.sign()))), range: sign }
     }
 
     /// `(op)`: a function of two parameters.
-    fn section(&mut self, section: written::OpSection<'t>) -> Lowered<ExprKind> {
+    fn section(&mut self, section: written::OpSection<'t>) -> Lowered<Expr> {
         let range = section.range();
         let op = need(section.op(), range)?;
-        let sign = section.syntax().tokens().find(|token| token.text() == op.sign());
-        let sign = need(sign, range)?.range();
+        let sign = need(section.op_token(), range)?.range();
         let mut params = Vec::new();
         let mut both = Vec::new();
         for name in ["a", "b"] {
-            self.variables.push(super::super::Binder { name: name.to_owned(), range: sign });
-            let variable = u32::try_from(self.variables.len() - 1).unwrap_or(u32::MAX);
+            let variable = self.bind(name, sign);
             params.push(LetPattern { kind: LetPatternKind::Variable(variable), range: sign });
             both.push(Expr { kind: ExprKind::Local(Local::Variable(variable)), range: sign });
         }
@@ -351,12 +355,12 @@ impl<'t> Lower<'_, 't> {
             let left = need(both.pop(), range)?;
             ExprKind::Infix(Box::new(left), vec![Operand { op, range: sign, right }])
         };
-        Ok(ExprKind::Lambda(params, Box::new(Expr { kind: body, range })))
+        Ok(whole(range, ExprKind::Lambda(params, Box::new(whole(range, body)))))
     }
 
     // Functions and branches.
 
-    fn lambda(&mut self, lambda: written::LambdaExpr<'t>) -> Lowered<ExprKind> {
+    fn lambda(&mut self, lambda: written::LambdaExpr<'t>) -> Lowered<Expr> {
         let range = lambda.range();
         let mut bound = Bound::new();
         let mut params = Vec::new();
@@ -373,26 +377,27 @@ impl<'t> Lower<'_, 't> {
         self.enter_all(&bound, false);
         let body = self.block(need(lambda.body(), range)?)?;
         self.locals.truncate(outside);
-        Ok(ExprKind::Lambda(params, Box::new(body)))
+        Ok(whole(range, ExprKind::Lambda(params, Box::new(body))))
     }
 
-    fn condition(&mut self, written: written::IfExpr<'t>) -> Lowered<ExprKind> {
+    fn condition(&mut self, written: written::IfExpr<'t>) -> Lowered<Expr> {
         let mut branches = Vec::new();
         for branch in written.branches() {
             let condition = self.expr(need(branch.condition(), branch.range())?)?;
             branches.push((condition, self.block(need(branch.body(), branch.range())?)?));
         }
         let otherwise = written.otherwise().map(|block| self.block(block)).transpose()?;
-        Ok(match otherwise {
+        let kind = match otherwise {
             Some(Expr { kind: ExprKind::If(more, otherwise), .. }) => {
                 branches.extend(more);
                 ExprKind::If(branches, otherwise)
             }
             otherwise => ExprKind::If(branches, otherwise.map(Box::new)),
-        })
+        };
+        Ok(whole(written.range(), kind))
     }
 
-    fn matched(&mut self, written: written::MatchExpr<'t>) -> Lowered<ExprKind> {
+    fn matched(&mut self, written: written::MatchExpr<'t>) -> Lowered<Expr> {
         let range = written.range();
         let mut scrutinees = self.exprs(written.scrutinees())?;
         let scrutinee = match (scrutinees.pop(), scrutinees.is_empty()) {
@@ -415,12 +420,12 @@ impl<'t> Lower<'_, 't> {
             self.locals.truncate(outside);
             arms.push(Arm { pattern, guard, body });
         }
-        Ok(ExprKind::Match(Box::new(scrutinee), arms))
+        Ok(whole(range, ExprKind::Match(Box::new(scrutinee), arms)))
     }
 
     // Pipes.
 
-    fn pipe(&mut self, written: written::PipeExpr<'t>) -> Lowered<ExprKind> {
+    fn pipe(&mut self, written: written::PipeExpr<'t>) -> Lowered<Expr> {
         let head = self.expr(need(written.head(), written.range())?)?;
         let (head, mut steps) = match head {
             Expr { kind: ExprKind::Pipe(head, steps), .. } => (head, steps),
@@ -429,43 +434,61 @@ impl<'t> Lower<'_, 't> {
         for segment in written.segments() {
             steps.push(PipeStep { kind: self.pipe_step(segment)?, range: segment.range() });
         }
-        Ok(ExprKind::Pipe(head, steps))
+        Ok(whole(written.range(), ExprKind::Pipe(head, steps)))
     }
 
     fn pipe_step(&mut self, segment: written::PipeSegment<'t>) -> Lowered<PipeStepKind> {
         let range = segment.range();
         let written = need(segment.expr(), range)?.unparenthesised();
-        if let (written::Expr::Section(section), Some(operand)) = (written, segment.operand()) {
-            let op = need(section.op(), range)?;
-            let operand = self.expr(operand)?;
-            if op != InfixOp::Append {
-                return Ok(PipeStepKind::Infix(op, operand));
-            }
-            let sign = section.syntax().tokens().find(|token| token.text() == op.sign());
-            let name = self.meaning(need(sign, range)?.range(), op.sign());
-            return Ok(PipeStepKind::Call(name, Vec::new(), vec![operand]));
-        }
-        match written {
-            written::Expr::Enum(case) => {
+        match (written, segment.operand()) {
+            (written::Expr::Section(section), Some(operand)) => self.piped_into_operator(section, operand),
+            (written::Expr::Enum(case), _) => {
                 let (name, _, case_name) = self.case_name(case)?;
                 Ok(PipeStepKind::Enum(name, case_name, self.exprs(case.fields().into_iter())?))
             }
-            written::Expr::Apply(apply) => {
+            (written::Expr::Apply(apply), _) => {
                 let (callee, type_args) = self.callee(need(apply.callee(), range)?)?;
-                let args = self.exprs(apply.args())?;
-                called(callee, type_args, args)
+                called(callee, type_args, self.exprs(apply.args())?)
             }
-            written::Expr::Name(_) => {
+            (written::Expr::Name(_), _) => {
                 let (callee, type_args) = self.callee(written)?;
                 called(callee, type_args, Vec::new())
             }
-            written => match self.expr(written)?.kind {
+            _ => match self.expr(written)?.kind {
                 ExprKind::Lambda(params, body) => Ok(PipeStepKind::Lambda(params, body)),
-                ExprKind::Name(name) => Ok(PipeStepKind::Call(name, Vec::new(), Vec::new())),
                 _ => Err(LowerError::Incomplete(range)),
             },
         }
     }
+
+    fn piped_into_operator(
+        &mut self,
+        section: written::OpSection<'t>,
+        operand: written::Expr<'t>,
+    ) -> Lowered<PipeStepKind> {
+        let op = need(section.op(), section.range())?;
+        let operand = self.expr(operand)?;
+        if op != InfixOp::Append {
+            return Ok(PipeStepKind::Infix(op, Box::new(operand)));
+        }
+        let sign = need(section.op_token(), section.range())?.range();
+        Ok(PipeStepKind::Call(Box::new(self.meaning(sign, op.sign())), Vec::new(), vec![operand]))
+    }
+}
+
+fn whole(range: TextRange, kind: ExprKind) -> Expr {
+    Expr { kind, range }
+}
+
+fn literal_value(literal: written::LiteralExpr<'_>) -> Lowered<Expr> {
+    let kind = match need(literal.value(), literal.range())? {
+        LiteralValue::Bool(value) => ExprKind::Bool(value),
+        LiteralValue::Int { decimal, kind } => ExprKind::Int(decimal, kind),
+        LiteralValue::Float(float) => ExprKind::Float(Box::new(float)),
+        LiteralValue::String(text) => ExprKind::String(vec![Segment::Text(text)]),
+        LiteralValue::Char(text) => ExprKind::Char(text),
+    };
+    Ok(whole(literal.range(), kind))
 }
 
 fn called(callee: Expr, type_args: Vec<Type>, args: Vec<Expr>) -> Lowered<PipeStepKind> {

@@ -22,7 +22,7 @@ impl<'t> Lower<'_, 't> {
                 if name.text().is_empty() {
                     LetPatternKind::Wildcard
                 } else {
-                    let variable = self.bind(name);
+                    let variable = self.bind(name.text(), name.range());
                     bound.push((name.text(), variable));
                     LetPatternKind::Variable(variable)
                 }
@@ -51,7 +51,7 @@ impl<'t> Lower<'_, 't> {
                 // Another alternative may have bound it already.
                 let known = bound.iter().find(|(known, _)| *known == name.text()).map(|(_, variable)| *variable);
                 let variable = known.unwrap_or_else(|| {
-                    let variable = self.bind(name);
+                    let variable = self.bind(name.text(), name.range());
                     bound.push((name.text(), variable));
                     variable
                 });
