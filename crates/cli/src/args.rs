@@ -123,6 +123,8 @@ pub enum Command {
     Deps(NameRead),
     /// List what refers to a definition
     Dependents(NameRead),
+    /// Find what is wrong: unknown names, types, what a change breaks
+    Check(CheckArgs),
     /// List, show and settle conflicts; lists them if nothing else is said
     Conflicts {
         #[command(subcommand)]
@@ -440,6 +442,18 @@ pub struct StatusArgs {
     /// Exit with 1 if there are conflicts or held patches
     #[arg(long)]
     pub check: bool,
+}
+
+#[derive(Debug, Args)]
+pub struct CheckArgs {
+    /// The patch to check, with all that it can break: by id; else the focused one, else everything
+    pub patch: Option<String>,
+    /// Everything in the view
+    #[arg(long, conflicts_with = "patch")]
+    pub all: bool,
+    /// A definition, or all in a module; may be given again
+    #[arg(long = "name", value_name = "NAME", conflicts_with_all = ["patch", "all"])]
+    pub names: Vec<String>,
 }
 
 #[derive(Debug, Args)]

@@ -1,5 +1,6 @@
 //! One function a verb: arguments in, engine calls, an answer out.
 
+mod check;
 mod conflicts;
 mod demo;
 mod docs;
@@ -59,6 +60,7 @@ pub fn run(cli: Cli) -> Result<ExitCode, Failure> {
         Command::Search(args) => read::search(context, &args),
         Command::Deps(args) => read::deps(context, &args),
         Command::Dependents(args) => read::dependents(context, &args),
+        Command::Check(args) => check::check(context, &args),
         Command::Conflicts { command } => {
             conflicts::conflicts(context, command.unwrap_or(ConflictsCommand::List { check: false }))
         }

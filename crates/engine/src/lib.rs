@@ -9,6 +9,7 @@
 //! Start reading at [`engine`], then [`snapshot`] and [`transaction`].
 
 mod base;
+pub mod check;
 mod conflicts;
 mod diff;
 mod doors;
@@ -44,6 +45,7 @@ mod undo;
 pub mod wire;
 mod workspace;
 
+pub use check::CheckScope;
 pub use conflicts::Way;
 pub use dm_store::StoreError;
 pub use dm_syntax::render as render_diagnostic;

@@ -257,7 +257,11 @@ impl<'a> Look<'a> {
 
     /// What the unresolved names of a definition lead to in this view (SEMANTICS R27): references by index, and what they mean
     /// now.
-    fn unresolved_now(&self, definition: &Definition, at: &Location) -> Result<Vec<(usize, EntityId)>, EngineError> {
+    pub(crate) fn unresolved_now(
+        &self,
+        definition: &Definition,
+        at: &Location,
+    ) -> Result<Vec<(usize, EntityId)>, EngineError> {
         let unresolved = |reference: &Reference| reference.target == Target::Unresolved;
         if !definition.references.iter().any(unresolved) {
             return Ok(Vec::new());

@@ -4,7 +4,7 @@
 
 use std::sync::Arc;
 
-use dm_lang::{Lead, LinkNode, LinkSource, Linked, Skeleton, SlotTarget};
+use dm_lang::{Lead, LinkNode, LinkSource, Linked, Program, Skeleton, SlotTarget};
 use dm_model::{DefHash, EntityId, LinkHash, Register, Target, Value};
 use rustc_hash::FxHashMap;
 
@@ -31,35 +31,73 @@ impl Look<'_> {
     /// What an entity means in this view; `None` if its text cannot be read.
     pub(crate) fn link(&self, entity: &EntityId) -> Result<Option<LinkHash>, EngineError> {
         let node = LinkNode::Entity(*entity);
-        let mut links = ViewLinks { look: self, scope: ViewScope::new(self), skeletons: FxHashMap::default() };
-        let linked = dm_lang::link(&mut links, [node])?;
+        let mut links = ViewLinks::new(self);
+        let link = links.link(node)?;
         links.scope.check()?;
-        Ok(linked.get(&node).map(|linked| linked.link))
+        Ok(link)
     }
 }
 
-/// A view as linking asks it.
-struct ViewLinks<'l> {
+/// A view as linking asks it. Keeps what it worked out.
+pub(crate) struct ViewLinks<'l> {
     look: &'l Look<'l>,
-    scope: ViewScope<'l>,
+    pub(crate) scope: ViewScope<'l>,
     /// By content: several may have the same.
+    programs: FxHashMap<DefHash, Option<Arc<Program>>>,
     skeletons: FxHashMap<DefHash, Option<Arc<Skeleton>>>,
+    known: FxHashMap<LinkNode, Linked>,
 }
 
-impl ViewLinks<'_> {
-    fn content(&self, node: LinkNode) -> Result<Option<DefHash>, EngineError> {
+impl<'l> ViewLinks<'l> {
+    pub(crate) fn new(look: &'l Look<'l>) -> Self {
+        Self {
+            look,
+            scope: ViewScope::new(look),
+            programs: FxHashMap::default(),
+            skeletons: FxHashMap::default(),
+            known: FxHashMap::default(),
+        }
+    }
+
+    /// What something means; `None` if its text cannot be read.
+    pub(crate) fn link(&mut self, node: LinkNode) -> Result<Option<LinkHash>, EngineError> {
+        if !self.known.contains_key(&node) {
+            let linked = dm_lang::link(self, [node])?;
+            self.known.extend(linked);
+        }
+        Ok(self.known.get(&node).map(|linked| linked.link))
+    }
+
+    pub(crate) fn content(&self, node: LinkNode) -> Result<Option<DefHash>, EngineError> {
         match node {
             LinkNode::Entity(entity) => self.look.content(&entity),
             LinkNode::Pinned(content) => Ok(Some(content)),
         }
     }
 
+    /// The resolved tree of something; `None` if its text cannot be read.
+    pub(crate) fn program(&mut self, node: LinkNode) -> Result<Option<Arc<Program>>, EngineError> {
+        match self.content(node)? {
+            Some(content) => self.program_of(content),
+            None => Ok(None),
+        }
+    }
+
+    fn program_of(&mut self, content: DefHash) -> Result<Option<Arc<Program>>, EngineError> {
+        if let Some(known) = self.programs.get(&content) {
+            return Ok(known.clone());
+        }
+        let definition = self.look.definition(&content)?;
+        let program = dm_lang::lower(&definition).ok().map(Arc::new);
+        self.programs.insert(content, program.clone());
+        Ok(program)
+    }
+
     fn skeleton_of(&mut self, content: DefHash) -> Result<Option<Arc<Skeleton>>, EngineError> {
         if let Some(known) = self.skeletons.get(&content) {
             return Ok(known.clone());
         }
-        let definition = self.look.definition(&content)?;
-        let skeleton = dm_lang::lower(&definition).ok().map(|program| Arc::new(Skeleton::of(&program)));
+        let skeleton = self.program_of(content)?.map(|program| Arc::new(Skeleton::of(&program)));
         self.skeletons.insert(content, skeleton.clone());
         Ok(skeleton)
     }
@@ -107,15 +145,11 @@ impl LinkSource for ViewLinks<'_> {
             Some(content) => (LinkNode::Pinned(content), false),
             None => (LinkNode::Entity(entity), self.contested(&entity)?),
         };
-        let readable = match self.content(node)? {
-            Some(content) => self.skeleton_of(content)?.is_some(),
-            None => false,
-        };
-        Ok(if readable { Lead::To { node, contested } } else { Lead::Nowhere })
+        Ok(if self.program(node)?.is_some() { Lead::To { node, contested } } else { Lead::Nowhere })
     }
 
-    fn known(&mut self, _node: LinkNode) -> Result<Option<Linked>, EngineError> {
-        Ok(None)
+    fn known(&mut self, node: LinkNode) -> Result<Option<Linked>, EngineError> {
+        Ok(self.known.get(&node).copied())
     }
 }
 

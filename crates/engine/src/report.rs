@@ -713,3 +713,76 @@ pub struct RebuildReport {
     /// The fingerprint of main's view.
     pub view_fingerprint: String,
 }
+
+/// How bad a problem is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Severity {
+    /// It is certainly wrong.
+    Error,
+    /// It may be wrong, or will be.
+    Warning,
+}
+
+/// A place that a problem speaks of, in a definition as the view shows it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct ProblemPlace {
+    /// In which definition.
+    pub location: String,
+    /// First row, from 1.
+    pub row: u32,
+    /// First column there, from 1, in UTF-16 units.
+    pub column: u32,
+    /// Last row.
+    pub end_row: u32,
+    /// The column after the last.
+    pub end_column: u32,
+    /// The first row for people: control characters replaced, cut if it is long.
+    pub excerpt: String,
+    /// Carets to stand below the excerpt.
+    pub marks: String,
+    /// What it says there; empty for the problem's own place.
+    pub note: String,
+}
+
+/// Something that checking found.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct Problem {
+    /// Error or warning.
+    pub severity: Severity,
+    /// What kind of thing is wrong; a word that stays the same between versions.
+    pub code: String,
+    /// What kind of definition it is in.
+    pub kind: String,
+    /// That definition's lasting identity.
+    pub entity: String,
+    /// Where.
+    pub place: ProblemPlace,
+    /// What is wrong.
+    pub message: String,
+    /// What is likely to mend it.
+    pub hint: Option<String>,
+    /// Where what it contradicts was said.
+    pub other: Option<ProblemPlace>,
+}
+
+/// What checking found.
+#[derive(Debug, Clone, Default, Serialize, JsonSchema)]
+pub struct CheckReport {
+    /// The patch that was checked, if one was.
+    pub patch: Option<PatchSummary>,
+    /// Whether there is no error.
+    pub valid: bool,
+    /// How many definitions were looked at.
+    pub definitions: u64,
+    /// How many expressions they have.
+    pub expressions: u64,
+    /// Of how many of them the type is known, with no part unknown.
+    pub known: u64,
+    /// How many errors there are.
+    pub errors: u64,
+    /// How many warnings there are.
+    pub warnings: u64,
+    /// Errors first, each by location and place.
+    pub problems: Vec<Problem>,
+}

@@ -1,33 +1,52 @@
-//! Which functions and values the runtime brings: what `Builtin.name` can mean.
+//! Which functions and values the runtime brings: what `Builtin.name` can mean, and the types of it.
 //!
-//! Deliberately absent: their types and behaviour, which are the runtime's.
+//! Deliberately absent: what they do, which is the runtime's.
 
 mod table;
 
 use table::BUILTINS;
 
-/// The builtin of that name and version, if there is one; the name comes back with a lifetime of its own.
+/// A function or value of the runtime. Types are written as in the language; those that packages declare are given by their
+/// whole names.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Builtin {
+    /// Its name, without version.
+    pub name: &'static str,
+    /// Its version.
+    pub version: u32,
+    /// Name and type of each parameter; none if it is a value.
+    pub params: &'static [(&'static str, &'static str)],
+    /// The type of the result, or of the value.
+    pub result: &'static str,
+}
+
+/// The builtin of that name and version, if there is one.
 #[must_use]
-pub fn builtin(name: &str, version: u32) -> Option<(&'static str, u32)> {
-    let at = BUILTINS.binary_search_by(|&(other, v)| other.cmp(name).then(v.cmp(&version))).ok()?;
-    BUILTINS.get(at).copied()
+pub fn builtin(name: &str, version: u32) -> Option<&'static Builtin> {
+    let at = BUILTINS.binary_search_by(|other| other.name.cmp(name).then(other.version.cmp(&version))).ok()?;
+    BUILTINS.get(at)
 }
 
 /// Every builtin name, ascending.
 pub fn builtin_names() -> impl Iterator<Item = &'static str> {
-    BUILTINS.iter().map(|&(name, _)| name)
+    BUILTINS.iter().map(|builtin| builtin.name)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::program::lower_signature;
 
     #[test]
-    fn the_table_is_sorted_and_found() {
-        assert!(BUILTINS.is_sorted_by(|a, b| a < b));
-        assert_eq!(builtin("int64Add", 0), Some(("int64Add", 0)));
+    fn the_table_is_sorted_readable_and_found() {
+        assert!(BUILTINS.is_sorted_by(|a, b| (a.name, a.version) < (b.name, b.version)));
+        assert_eq!(builtin("int64Add", 0).map(|found| found.params.len()), Some(2));
         assert_eq!(builtin("int64Add", 1), None);
         assert_eq!(builtin("", 0), None);
         assert_eq!(builtin_names().count(), 739);
+        for builtin in BUILTINS {
+            let signature = lower_signature(builtin).unwrap_or_else(|| panic!("{}", builtin.name));
+            assert_eq!(signature.params.len(), builtin.params.len(), "{}", builtin.name);
+        }
     }
 }

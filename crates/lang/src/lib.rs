@@ -13,6 +13,7 @@
 
 pub mod assertions;
 mod builtins;
+pub mod check;
 pub mod extract;
 pub mod layout;
 pub mod link;
@@ -27,7 +28,8 @@ pub mod source;
 pub mod spelling;
 
 pub use assertions::{StoredTest, pair_tests, settle_tests};
-pub use builtins::{builtin, builtin_names};
+pub use builtins::{Builtin, builtin, builtin_names};
+pub use check::{CheckSource, Checked, Checker, OtherPlace, TypeCode, TypeProblem};
 pub use extract::{
     Declaration, Duplicate, Extracted, OffsetMap, duplicate_diagnostic, duplicates, extract, extract_within,
 };

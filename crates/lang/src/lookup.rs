@@ -110,8 +110,8 @@ impl<'s, S: Scope + ?Sized> Lookup<'s, S> {
             prefix = if module.is_empty() { None } else { Some(shorter.unwrap_or_default()) };
             if module.is_empty() && wanted != Wanted::Type {
                 let name = spelling.strip_prefix("Builtin.").filter(|name| !name.contains('.'));
-                if let Some((name, version)) = name.and_then(|name| builtin(name, version)) {
-                    return Found::Builtin(name, version);
+                if let Some(found) = name.and_then(|name| builtin(name, version)) {
+                    return Found::Builtin(found.name, found.version);
                 }
             }
             if let Some(found) = self.at(&[module, spelling], wanted, &mut second, &mut hidden) {

@@ -21,6 +21,7 @@ use dm_syntax::{FloatValue, IntKind};
 use dm_syntax::{TextRange, written};
 
 pub use lower::{LowerError, lower};
+pub(crate) use lower::{Signature, lower_signature};
 
 /// A definition's resolved tree.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -160,6 +161,25 @@ pub struct Type {
     pub kind: TypeKind,
     /// Its bytes.
     pub range: TextRange,
+}
+
+impl Type {
+    /// The declared types that it speaks of, in the order in which they are written.
+    pub fn names<'t>(&'t self, into: &mut Vec<&'t Name>) {
+        match &self.kind {
+            TypeKind::Primitive(_) | TypeKind::Variable(_) => {}
+            TypeKind::List(of) | TypeKind::Dict(of) | TypeKind::Stream(of) | TypeKind::Db(of) => of.names(into),
+            TypeKind::Tuple(parts) => parts.iter().for_each(|part| part.names(into)),
+            TypeKind::Fn(arguments, result) => {
+                arguments.iter().for_each(|argument| argument.names(into));
+                result.names(into);
+            }
+            TypeKind::Named(name, args) => {
+                into.push(name);
+                args.iter().for_each(|arg| arg.names(into));
+            }
+        }
+    }
 }
 
 /// What a type reference is.

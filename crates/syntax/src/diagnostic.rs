@@ -175,6 +175,13 @@ pub fn render(diagnostic: &Diagnostic, path: &str, text: &str) -> String {
     out
 }
 
+/// The first row of a stretch of a text as it is shown, and the carets below it.
+pub fn excerpt_at(text: &str, range: TextRange) -> (String, String) {
+    let index = LineIndex::new(text);
+    let row = index.row_range(text, index.line_col(text, range.start).row);
+    row.map_or_else(Default::default, |row| excerpt(text, row, range))
+}
+
 /// The line as shown and the carets below it.
 fn excerpt(text: &str, row: TextRange, range: TextRange) -> (String, String) {
     let line = row.slice(text).trim_end_matches(['\n', '\r']);

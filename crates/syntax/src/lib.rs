@@ -21,7 +21,7 @@ mod validate;
 pub mod written;
 
 pub use declarations::{DeclarationSpan, declaration_ranges};
-pub use diagnostic::{Code, Diagnostic, Severity, render};
+pub use diagnostic::{Code, Diagnostic, Severity, excerpt_at, render};
 pub use kind::SyntaxKind;
 pub use literal::{FloatValue, IntKind, LiteralValue};
 pub use parser::{CHAIN_MAX, NESTING_MAX};

@@ -98,6 +98,7 @@ fn shapes() -> Vec<(&'static str, Schema)> {
         of::<dm_engine::SpaceSummary>("space new, space join, space show, space forget"),
         of::<Vec<dm_engine::SpaceSummary>>("space list"),
         of::<dm_engine::Status>("status"),
+        of::<dm_engine::CheckReport>("check"),
         of::<Vec<dm_engine::PatchDiff>>("diff"),
         of::<Vec<dm_engine::LogEntry>>("log"),
         of::<dm_engine::Shown>("show"),

@@ -11,6 +11,7 @@ use super::{
     Binder, Case, Expected, Field, Function, Item, Local, Name, Param, Program, Test, Type, TypeDeclaration, TypeKind,
     TypeShape,
 };
+use crate::builtins::Builtin;
 use crate::extract::{declaration_nodes, kind_of};
 use crate::spelling;
 
@@ -42,6 +43,32 @@ pub fn lower(definition: &Definition) -> Lowered<Program> {
     let nodes = declaration_nodes(&parse);
     let [node] = nodes.as_slice() else { return Err(LowerError::NotOne(definition.kind)) };
     lower_node(definition, *node)
+}
+
+/// What is declared of a builtin: its type variables, in the order of their first use, its parameters and its result. `None` if
+/// that is not written in the language.
+pub(crate) fn lower_signature(builtin: &Builtin) -> Option<Signature> {
+    let mut text = String::from("let f");
+    // A value has no parameters, which a function must have.
+    let of_value = [("it", builtin.result)];
+    let params = if builtin.params.is_empty() { &of_value } else { builtin.params };
+    for (at, (_, of)) in params.iter().enumerate() {
+        text.push_str(&format!(" (p{at}: {of})"));
+    }
+    text.push_str(&format!(" : {} = ()", builtin.result));
+    let definition = Definition { kind: Kind::Fn, text, references: Vec::new() };
+    let Item::Fn(function) = lower(&definition).ok()?.item else { return None };
+    let names = builtin.params.iter().map(|(name, _)| (*name).to_owned());
+    let params = names.zip(function.params).map(|(name, param)| Param { name, ..param }).collect();
+    Some(Signature { type_params: function.type_params, params, result: function.result })
+}
+
+/// See [`lower_signature`].
+#[derive(Debug)]
+pub(crate) struct Signature {
+    pub type_params: Vec<String>,
+    pub params: Vec<Param>,
+    pub result: Type,
 }
 
 fn lower_node(definition: &Definition, node: SyntaxNode<'_>) -> Lowered<Program> {

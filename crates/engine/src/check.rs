@@ -1,0 +1,393 @@
+//! Checks: what is certainly wrong in the definitions of a view, and what a patch breaks.
+//!
+//! A patch is checked with what it changes and everything that sees a changed interface: dependents, and theirs in turn where the
+//! change shows in their own signatures (SEMANTICS R20). The rest of the view cannot have been broken by it and is not looked at.
+//!
+//! Deliberately absent: the rules of types, which are `dm_lang`'s, and tests.
+
+use std::cell::RefCell;
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use dm_lang::program::{Item, TypeShape};
+use dm_lang::{CheckSource, Checker, LinkNode, LinkSource as _, OtherPlace, Program, SlotTarget, TypeProblem, Wanted};
+use dm_model::{Definition, EntityId, Register, Target, Value};
+use dm_syntax::{LineIndex, TextRange};
+
+use crate::diff;
+use crate::error::EngineError;
+use crate::look::{Found, Look};
+use crate::meaning::ViewLinks;
+use crate::patches;
+use crate::report::{CheckReport, Problem, ProblemPlace, Severity};
+use crate::scope::ViewScope;
+use crate::snapshot::Snapshot;
+
+/// What is checked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum CheckScope {
+    /// Everything in the view.
+    View,
+    /// Definitions, or all in a module, by name.
+    Names(Vec<String>),
+    /// What a patch changes and what that can break: by the start of its id, or the one in focus.
+    Patch(Option<String>),
+}
+
+impl Snapshot<'_> {
+    /// Checks definitions as they are in this session's view.
+    ///
+    /// # Errors
+    /// If something named is not there.
+    pub fn check(&self, scope: &CheckScope) -> Result<CheckReport, EngineError> {
+        let look = self.look()?;
+        let mut patch = None;
+        let entities = match scope {
+            CheckScope::View => look.names_below("")?.into_iter().map(|(_, entity)| entity).collect(),
+            CheckScope::Names(names) => {
+                let mut entities = Vec::new();
+                for name in names {
+                    let below = look.names_below(name)?;
+                    entities.extend(below.iter().map(|(_, entity)| *entity));
+                    // A name may be a module and a definition.
+                    match look.find(name) {
+                        Ok(found) => entities.push(found.entity),
+                        Err(_) if !below.is_empty() => {}
+                        Err(error) => return Err(error),
+                    }
+                }
+                entities
+            }
+            CheckScope::Patch(prefix) => {
+                let id = patches::find_or_focused(&self.tx, &self.workspace, prefix.as_deref())?;
+                patch = Some(patches::summary(&look, &self.workspace, &id)?);
+                let changed: BTreeSet<_> =
+                    diff::ops_of(&look, &self.workspace, &id)?.into_iter().map(|op| op.entity).collect();
+                touched_by(&look, changed)?
+            }
+        };
+        let mut report = check(&look, &entities)?;
+        report.patch = patch;
+        Ok(report)
+    }
+}
+
+/// What is to be checked after these changed: they, and what sees a changed interface.
+fn touched_by(look: &Look<'_>, changed: BTreeSet<EntityId>) -> Result<Vec<EntityId>, EngineError> {
+    let mut links = ViewLinks::new(look);
+    let mut seen = changed.clone();
+    let mut shown: Vec<EntityId> = changed.into_iter().collect();
+    let mut expanded: BTreeSet<EntityId> = shown.iter().copied().collect();
+    while let Some(entity) = shown.pop() {
+        let mut users: BTreeSet<_> = look.view.dependents(&entity)?.into_iter().collect();
+        for (leading, _) in look.leading_to(&BTreeSet::from([entity]))? {
+            users.insert(leading.entity);
+        }
+        for user in users {
+            seen.insert(user);
+            if !expanded.contains(&user) && shows(&mut links, user, entity)? {
+                expanded.insert(user);
+                shown.push(user);
+            }
+        }
+    }
+    links.scope.check()?;
+    Ok(seen.into_iter().collect())
+}
+
+/// Whether what others see of a definition says something of an entity.
+fn shows(links: &mut ViewLinks<'_>, user: EntityId, entity: EntityId) -> Result<bool, EngineError> {
+    let node = LinkNode::Entity(user);
+    let Some(program) = links.program(node)? else { return Ok(false) };
+    let mut signature = Vec::new();
+    match &program.item {
+        // A value has no declared type: what it is hangs on all of it.
+        Item::Value(_) => return Ok(true),
+        Item::Test(_) => return Ok(false),
+        Item::Fn(function) => {
+            signature.extend(function.params.iter().map(|param| &param.of));
+            signature.push(&function.result);
+        }
+        Item::Type(declaration) => match &declaration.shape {
+            TypeShape::Alias(of) => signature.push(of),
+            TypeShape::Record(fields) => signature.extend(fields.iter().map(|field| &field.of)),
+            TypeShape::Enum(cases) => {
+                signature.extend(cases.iter().flat_map(|case| &case.fields).map(|(_, of)| of));
+            }
+        },
+    }
+    let mut names = Vec::new();
+    signature.iter().for_each(|of| of.names(&mut names));
+    for name in names {
+        let target = match &name.target {
+            Target::Entity(target) if *target == entity => return Ok(true),
+            Target::Unresolved => SlotTarget::Unresolved { spelling: name.spelling.clone(), wanted: Wanted::Type },
+            Target::Entity(_) | Target::Builtin { .. } => continue,
+        };
+        if let dm_lang::Lead::To { node: LinkNode::Entity(led), .. } = links.follow(node, &target)?
+            && led == entity
+        {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+/// Checks entities of a view.
+pub(crate) fn check(look: &Look<'_>, entities: &[EntityId]) -> Result<CheckReport, EngineError> {
+    let types = ViewTypes { links: RefCell::new(ViewLinks::new(look)), look, failure: RefCell::default() };
+    let checker = Checker::new(&types);
+    let mut report = CheckReport::default();
+    let entities: BTreeSet<_> = entities.iter().copied().collect();
+    for entity in entities {
+        let Some(found) = look.found(&entity)? else { continue };
+        report.definitions += 1;
+        let definition = look.definition(&found.content)?;
+        let mut problems = Vec::new();
+        uses(look, &definition, &found, &mut problems)?;
+        let node = LinkNode::Entity(entity);
+        match types.program(node) {
+            Some(program) => {
+                let checked = checker.check(node, &program);
+                report.expressions += checked.expressions as u64;
+                report.known += checked.known as u64;
+                problems.extend(checked.problems.into_iter().map(|problem| Raw::of(Severity::Error, problem)));
+            }
+            None => problems.push(Raw::of(Severity::Error, syntax(&definition))),
+        }
+        if !problems.is_empty() {
+            let page = Page::of(look, &found, &definition)?;
+            for raw in problems {
+                let other = raw.problem.other.as_ref().map(|other| place(&types, &page, other)).transpose()?;
+                report.problems.push(page.problem(raw, other.flatten()));
+            }
+        }
+    }
+    if let Some(error) = types.failure.into_inner() {
+        return Err(error);
+    }
+    types.links.into_inner().scope.check()?;
+    report.problems.sort_by(|a, b| {
+        let at = |problem: &Problem| {
+            (problem.severity, problem.place.location.clone(), problem.place.row, problem.place.column)
+        };
+        at(a).cmp(&at(b))
+    });
+    report.errors = report.problems.iter().filter(|problem| problem.severity == Severity::Error).count() as u64;
+    report.warnings = report.problems.len() as u64 - report.errors;
+    report.valid = report.errors == 0;
+    Ok(report)
+}
+
+/// A problem before it is placed.
+struct Raw {
+    severity: Severity,
+    code: &'static str,
+    problem: TypeProblem,
+}
+
+impl Raw {
+    fn of(severity: Severity, problem: TypeProblem) -> Self {
+        Self { severity, code: problem.code.as_str(), problem }
+    }
+
+    fn named(severity: Severity, code: &'static str, range: TextRange, message: String, hint: Option<String>) -> Self {
+        // The code of types is not shown.
+        let problem = TypeProblem { code: dm_lang::TypeCode::Type, range, message, other: None, hint };
+        Self { severity, code, problem }
+    }
+}
+
+/// What is wrong with a text that has no resolved tree. Only a peer can have sent one.
+fn syntax(definition: &Definition) -> TypeProblem {
+    let message = match dm_lang::lower(definition) {
+        Ok(_) => "the text cannot be read".to_owned(),
+        Err(error) => error.to_string(),
+    };
+    let length = u32::try_from(definition.text.len()).unwrap_or(u32::MAX);
+    let range = TextRange { start: 0, end: length };
+    TypeProblem { code: dm_lang::TypeCode::Type, range, message, other: None, hint: None }
+}
+
+/// What is wrong with the names that a definition uses: unknown, deleted, deprecated.
+fn uses(look: &Look<'_>, definition: &Definition, found: &Found, into: &mut Vec<Raw>) -> Result<(), EngineError> {
+    let bound = look.unresolved_now(definition, &found.location)?;
+    for (index, reference) in definition.references.iter().enumerate() {
+        let range = TextRange { start: reference.start, end: reference.end() };
+        let spelled = definition.text.get(range.start as usize..range.end as usize).unwrap_or_default();
+        match &reference.target {
+            Target::Builtin { .. } => {}
+            Target::Unresolved => {
+                if let Some((_, entity)) = bound.iter().find(|(other, _)| *other == index) {
+                    let name = look.last_location(entity)?;
+                    let message =
+                        format!("`{spelled}` meant nothing when this was saved, and is bound by name to {name}");
+                    let hint = Some("the next save of this definition fixes it".to_owned());
+                    into.push(Raw::named(Severity::Warning, "bound-by-name", range, message, hint));
+                } else {
+                    let scope = ViewScope::new(look);
+                    let near = dm_lang::lookup::suggest(&scope, found.location.module_path(), spelled);
+                    scope.check()?;
+                    let hint = near.first().map(|name| format!("did you mean `{name}`?"));
+                    let message = format!("`{spelled}` means nothing here");
+                    into.push(Raw::named(Severity::Warning, "unknown-name", range, message, hint));
+                }
+            }
+            Target::Entity(entity) => {
+                if look.location_of(entity)?.is_none() {
+                    let name = look.last_location(entity)?;
+                    let message = format!("`{spelled}` is deleted (it was {name})");
+                    into.push(Raw::named(Severity::Error, "deleted", range, message, None));
+                } else if let Some(Value::Deprecation(Some(deprecation))) =
+                    look.view.value(entity, Register::Deprecation)?
+                    && *entity != found.entity
+                {
+                    let message = format!("`{spelled}` is deprecated: {}", deprecation.reason);
+                    let instead = deprecation.replacement.map(|instead| look.last_location(&instead)).transpose()?;
+                    let hint = instead.map(|instead| format!("use {instead} instead"));
+                    into.push(Raw::named(Severity::Warning, "deprecated", range, message, hint));
+                }
+            }
+        }
+    }
+    Ok(())
+}
+
+/// A definition as people see it, and the way there from the stored text.
+struct Page {
+    location: String,
+    kind: String,
+    entity: String,
+    text: String,
+    index: LineIndex,
+    respelled: Vec<dm_lang::Respelled>,
+}
+
+impl Page {
+    fn of(look: &Look<'_>, found: &Found, definition: &Definition) -> Result<Self, EngineError> {
+        let scope = ViewScope::new(look);
+        let rendering = dm_lang::render(definition, &found.location, &scope);
+        let (text, respelled) = (rendering.text.into_owned(), rendering.respelled);
+        scope.check()?;
+        Ok(Self {
+            location: found.location.to_string(),
+            kind: definition.kind.as_str().to_owned(),
+            entity: found.entity.to_string(),
+            index: LineIndex::new(&text),
+            text,
+            respelled,
+        })
+    }
+
+    /// A place of the stored text in the rendering.
+    fn shown(&self, at: u32) -> u32 {
+        let mut shift = 0_i64;
+        for stretch in &self.respelled {
+            if at >= stretch.stored.end {
+                shift = i64::from(stretch.shown.end) - i64::from(stretch.stored.end);
+            } else if at > stretch.stored.start {
+                return stretch.shown.end.min(stretch.shown.start + (at - stretch.stored.start));
+            } else {
+                break;
+            }
+        }
+        u32::try_from(i64::from(at) + shift).unwrap_or(0)
+    }
+
+    fn place(&self, range: TextRange, note: String) -> ProblemPlace {
+        let (start, end) = (self.shown(range.start), self.shown(range.end));
+        let from = self.index.line_col(&self.text, start);
+        let to = self.index.line_col(&self.text, end);
+        let (excerpt, marks) = dm_syntax::excerpt_at(&self.text, TextRange { start, end });
+        ProblemPlace {
+            location: self.location.clone(),
+            row: from.row + 1,
+            column: from.col + 1,
+            end_row: to.row + 1,
+            end_column: to.col + 1,
+            excerpt,
+            marks,
+            note,
+        }
+    }
+
+    fn problem(&self, raw: Raw, other: Option<ProblemPlace>) -> Problem {
+        let place = self.place(raw.problem.range, String::new());
+        Problem {
+            severity: raw.severity,
+            code: raw.code.to_owned(),
+            kind: self.kind.clone(),
+            entity: self.entity.clone(),
+            place,
+            message: raw.problem.message,
+            hint: raw.problem.hint,
+            other,
+        }
+    }
+}
+
+/// Where something was said that a problem contradicts.
+fn place(types: &ViewTypes<'_>, page: &Page, other: &OtherPlace) -> Result<Option<ProblemPlace>, EngineError> {
+    let entity = match other.node {
+        None => return Ok(Some(page.place(other.range, other.note.clone()))),
+        Some(LinkNode::Entity(entity)) => entity,
+        // An older text, which has no place in the view.
+        Some(LinkNode::Pinned(_)) => return Ok(None),
+    };
+    let Some(found) = types.look.found(&entity)? else { return Ok(None) };
+    let definition = types.look.definition(&found.content)?;
+    Ok(Some(Page::of(types.look, &found, &definition)?.place(other.range, other.note.clone())))
+}
+
+/// A view as checking asks it.
+struct ViewTypes<'l> {
+    look: &'l Look<'l>,
+    links: RefCell<ViewLinks<'l>>,
+    failure: RefCell<Option<EngineError>>,
+}
+
+impl ViewTypes<'_> {
+    fn guard<T: Default>(&self, answer: Result<T, EngineError>) -> T {
+        answer.unwrap_or_else(|error| {
+            self.failure.borrow_mut().get_or_insert(error);
+            T::default()
+        })
+    }
+}
+
+impl CheckSource for ViewTypes<'_> {
+    fn follow(&self, from: LinkNode, target: &SlotTarget) -> Option<LinkNode> {
+        let lead = self.links.borrow_mut().follow(from, target);
+        self.guard(lead.map(|lead| match lead {
+            dm_lang::Lead::To { node, .. } => Some(node),
+            dm_lang::Lead::Nowhere => None,
+        }))
+    }
+
+    fn program(&self, node: LinkNode) -> Option<Arc<Program>> {
+        let program = self.links.borrow_mut().program(node);
+        self.guard(program)
+    }
+
+    fn same_type(&self, one: LinkNode, other: LinkNode) -> bool {
+        let mut links = self.links.borrow_mut();
+        let (one, other) = (links.link(one), links.link(other));
+        let (one, other) = (self.guard(one), self.guard(other));
+        one.is_some() && one == other
+    }
+
+    fn name(&self, node: LinkNode) -> String {
+        match node {
+            LinkNode::Entity(entity) => {
+                let name = self.guard(self.look.last_location(&entity));
+                name.rsplit('.').next().unwrap_or_default().to_owned()
+            }
+            LinkNode::Pinned(content) => format!("an older type ({})", content.short()),
+        }
+    }
+
+    fn standard(&self, location: &str) -> Option<LinkNode> {
+        let entity = dm_lang::meaning_of(&self.links.borrow().scope, "", location, Wanted::Type);
+        entity.map(LinkNode::Entity)
+    }
+}
