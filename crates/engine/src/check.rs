@@ -386,8 +386,8 @@ impl CheckSource for ViewTypes<'_> {
         }
     }
 
-    fn standard(&self, location: &str) -> Option<LinkNode> {
-        let entity = dm_lang::meaning_of(&self.links.borrow().scope, "", location, Wanted::Type);
+    fn standard(&self, location: &str, wanted: Wanted) -> Option<LinkNode> {
+        let entity = dm_lang::meaning_of(&self.links.borrow().scope, "", location, wanted);
         entity.map(LinkNode::Entity)
     }
 }

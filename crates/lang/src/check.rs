@@ -49,8 +49,8 @@ pub trait CheckSource {
     /// What to call something in a message.
     fn name(&self, node: LinkNode) -> String;
 
-    /// What stands at a location; for the types that builtins speak of.
-    fn standard(&self, location: &str) -> Option<LinkNode>;
+    /// What stands at a location; for the types that builtins speak of, and the functions that hints do.
+    fn standard(&self, location: &str, wanted: Wanted) -> Option<LinkNode>;
 }
 
 /// What is wrong.
@@ -250,7 +250,7 @@ impl<'c, 's> Walk<'c, 's> {
             source: checker.source,
             node,
             program,
-            metas: Metas::default(),
+            metas: Metas::new(),
             arguments: Vec::new(),
             variables: vec![Ty::Unknown; program.variables.len()],
             problems: Vec::new(),
@@ -299,7 +299,7 @@ impl<'c, 's> Walk<'c, 's> {
     fn declared(&self, scope: TypeScope<'_>, name: &Name) -> Option<LinkNode> {
         match scope.from {
             Some(from) => self.follow(from, name, Wanted::Type),
-            None => self.source.standard(&name.spelling),
+            None => self.source.standard(&name.spelling, Wanted::Type),
         }
     }
 
@@ -309,6 +309,9 @@ impl<'c, 's> Walk<'c, 's> {
     }
 
     fn ty_within(&mut self, scope: TypeScope<'_>, of: &Type, aliases: usize) -> Ty {
+        if !self.metas.step() {
+            return Ty::Unknown;
+        }
         let mut one = |of: &Type| Box::new(self.ty_within(scope, of, aliases));
         match &of.kind {
             TypeKind::Primitive(primitive) => Ty::Primitive(*primitive),

@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a failed check of a test is reported by a panic")]
 
+mod check;
 mod conflicts;
 mod cost;
 mod edits;

@@ -33,6 +33,8 @@ impl Arg<'_> {
     }
 }
 
+type Signed<'c> = (&'c [String], &'c [Param], &'c Type, Option<LinkNode>);
+
 /// Something that is declared with parameters.
 enum Callee {
     Package(Arc<Program>, LinkNode),
@@ -40,7 +42,8 @@ enum Callee {
 }
 
 impl Callee {
-    fn signature(&self) -> Option<(&[String], &[Param], &Type, Option<LinkNode>)> {
+    /// Type variables, parameters, result, and whose text that is in.
+    fn signature(&self) -> Option<Signed<'_>> {
         match self {
             Self::Package(program, node) => match &program.item {
                 Item::Fn(function) => Some((&function.type_params, &function.params, &function.result, Some(*node))),
@@ -229,13 +232,13 @@ impl Walk<'_, '_> {
     fn unwrapped(&mut self, given: &Ty, range: Option<TextRange>) -> Ty {
         let certain = self.metas.certain(given);
         if let Ty::Custom(node, args) = self.metas.head(given)
-            && [OPTION, RESULT].iter().any(|standard| self.source.standard(standard) == Some(node))
+            && [OPTION, RESULT].iter().any(|standard| self.source.standard(standard, Wanted::Type) == Some(node))
         {
             return args.into_iter().next().unwrap_or(Ty::Unknown);
         }
         if let (false, Some(range)) = (certain.is_open(), range)
-            && self.source.standard(OPTION).is_some()
-            && self.source.standard(RESULT).is_some()
+            && self.source.standard(OPTION, Wanted::Type).is_some()
+            && self.source.standard(RESULT, Wanted::Type).is_some()
         {
             let told = self.told(given);
             let message = format!("`unwrap` takes an `Option` or a `Result`, and this is {}", with_article(&told));
@@ -366,7 +369,7 @@ impl Walk<'_, '_> {
                 let given = self.expr(right, None);
                 self.operator(*op, (&of, piped), (&given, right.range))
             }
-            PipeStepKind::Enum(name, case, args) => self.case(name, &[], case, piped_into(of, range, args)),
+            PipeStepKind::Enum(name, case, args) => self.case(name, &[], case, &piped_into(of, range, args)),
         }
     }
 
@@ -417,9 +420,9 @@ impl Walk<'_, '_> {
         of
     }
 
-    pub(super) fn case(&mut self, name: &Name, type_args: &[Type], case: &FieldName, fields: Vec<Arg<'_>>) -> Ty {
+    pub(super) fn case(&mut self, name: &Name, type_args: &[Type], case: &FieldName, fields: &[Arg<'_>]) -> Ty {
         let Some((node, args, declared)) = self.constructor(name, type_args) else {
-            for field in &fields {
+            for field in fields {
                 self.arg(field, None);
             }
             return Ty::Unknown;
@@ -431,7 +434,7 @@ impl Walk<'_, '_> {
             return Ty::Unknown;
         };
         let Some(found) = cases.iter().find(|found| found.name == case.name) else {
-            for field in &fields {
+            for field in fields {
                 self.arg(field, None);
             }
             let message = format!("`{}` has no case `{}`", name.spelling, case.name);

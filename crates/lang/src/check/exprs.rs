@@ -3,8 +3,9 @@
 use dm_syntax::written::{InfixOp, Primitive};
 use dm_syntax::{IntKind, TextRange};
 
-use super::types::Ty;
+use super::types::{Metas, Ty};
 use super::{OtherPlace, TypeCode, Walk, with_article};
+use crate::lookup::{OPTION, Wanted};
 use crate::program::{
     Arm, Expr, ExprKind, FieldValue, LetPattern, LetPatternKind, Local, MatchPattern, MatchPatternKind, Operand,
     Segment, Statement, Type, TypeShape,
@@ -13,7 +14,7 @@ use crate::program::{
 impl Walk<'_, '_> {
     /// The type of an expression; `expected` is what its place asks for, from which the parameters of lambdas get their types.
     pub(super) fn expr(&mut self, expr: &Expr, expected: Option<&Ty>) -> Ty {
-        let of = self.type_of(expr, expected);
+        let of = Metas::bounded(self.type_of(expr, expected));
         self.found.push(of.clone());
         of
     }
@@ -34,7 +35,7 @@ impl Walk<'_, '_> {
             ExprKind::Field(record, fields) => self.fields(record, fields),
             ExprKind::Enum(name, args, case, fields) => {
                 let fields: Vec<_> = fields.iter().map(super::calls::Arg::Written).collect();
-                self.case(name, args, case, fields)
+                self.case(name, args, case, &fields)
             }
             ExprKind::Local(local) => self.local(*local),
             ExprKind::Name(name) => self.named(name),
@@ -240,7 +241,7 @@ impl Walk<'_, '_> {
                 with_article(&self.told(left)),
                 with_article(&self.told(right))
             );
-            let hint = self.conversion(left, right);
+            let hint = self.conversion(left, right).or_else(|| self.conversion(right, left));
             self.problem(TypeCode::Operand, range, message).hint = hint;
         }
     }
@@ -268,7 +269,7 @@ impl Walk<'_, '_> {
                 with_article(&self.told(one)),
                 with_article(&self.told(other))
             );
-            let hint = self.conversion(one, other);
+            let hint = self.conversion(one, other).or_else(|| self.conversion(other, one));
             self.problem(TypeCode::Operand, right.1, message).hint = hint;
             return Ty::Unknown;
         }
@@ -528,25 +529,18 @@ impl Walk<'_, '_> {
     pub(super) fn conversion(&self, wanted: &Ty, given: &Ty) -> Option<String> {
         let (wanted, given) = (self.metas.head(wanted), self.metas.head(given));
         if let (Ty::Primitive(wanted), Ty::Primitive(given)) = (&wanted, &given) {
-            use Primitive as P;
-            return match (wanted, given) {
-                (P::String, P::Unit) => None,
-                (P::String, _) => Some(format!("`Stdlib.{given:?}.toString` makes a `String` of it")),
-                (_, P::String) => Some(format!("`Stdlib.{wanted:?}.parse` reads one from a `String`")),
-                _ if Ty::Primitive(*wanted).is_numeric() && Ty::Primitive(*given).is_numeric() => {
-                    Some(format!("`Stdlib.{wanted:?}` and `Stdlib.{given:?}` have functions from one to the other"))
-                }
-                _ => None,
-            };
+            let ways = [format!("Stdlib.{given:?}.to{wanted:?}"), format!("Stdlib.{wanted:?}.from{given:?}")];
+            let found = ways.iter().find(|way| self.source.standard(way, Wanted::Fn).is_some());
+            return found.map(|way| format!("`{way}` makes one of it"));
         }
         if let Ty::Custom(node, args) = &given
-            && Some(*node) == self.source.standard(crate::lookup::OPTION)
+            && Some(*node) == self.source.standard(OPTION, Wanted::Type)
             && args.first().is_some_and(|inner| self.metas.head(inner) == wanted)
         {
             return Some("it may be `None`: use `match`, or `Stdlib.Option.withDefault`".to_owned());
         }
         if let Ty::Custom(node, args) = &wanted
-            && Some(*node) == self.source.standard(crate::lookup::OPTION)
+            && Some(*node) == self.source.standard(OPTION, Wanted::Type)
             && args.first().is_some_and(|inner| self.metas.head(inner) == given)
         {
             return Some("put it in a `Some`".to_owned());

@@ -6,6 +6,8 @@
 //!
 //! Source: LANGUAGE.md section 7 (merge and unify of the runtime).
 
+use std::cell::Cell;
+
 use dm_syntax::written::Primitive;
 
 use crate::link::LinkNode;
@@ -102,29 +104,59 @@ struct Meta {
 }
 
 /// What was found out about what was not known.
-#[derive(Debug, Default)]
-pub(super) struct Metas(Vec<Meta>);
+#[derive(Debug)]
+pub(super) struct Metas {
+    all: Vec<Meta>,
+    /// Steps left. Types share parts, so a few lines can spell one of more parts than there is memory for; when the steps are
+    /// used up, everything counts as unknown.
+    fuel: Cell<u32>,
+}
+
+/// Steps for one definition; the largest of the public tree takes 4,000.
+const FUEL: u32 = 1 << 20;
+/// A type of more parts counts as unknown.
+const PARTS_MAX: usize = 512;
 
 /// A type is written out so deep; what lies deeper counts as unknown. Only a guess that contains itself comes near.
 const DEPTH_MAX: usize = 48;
 
 impl Metas {
+    pub(super) fn new() -> Self {
+        Self { all: Vec::new(), fuel: Cell::new(FUEL) }
+    }
+
+    /// Takes a step; false if none is left.
+    pub(super) fn step(&self) -> bool {
+        let left = self.fuel.get();
+        self.fuel.set(left.saturating_sub(1));
+        left > 0
+    }
+
+    /// The type, if it is not too large to be carried along.
+    pub(super) fn bounded(of: Ty) -> Ty {
+        fn fits(of: &Ty, left: &mut usize) -> bool {
+            *left = left.saturating_sub(1);
+            *left > 0 && of.parts().into_iter().all(|part| fits(part, left))
+        }
+        if fits(&of, &mut PARTS_MAX.clone()) { of } else { Ty::Unknown }
+    }
+
     /// A guess of which nothing is known yet.
     pub(super) fn guess(&mut self) -> Ty {
-        self.0.push(Meta::default());
-        Ty::Meta(self.0.len() - 1)
+        self.all.push(Meta::default());
+        Ty::Meta(self.all.len() - 1)
     }
 
     /// A type variable of what is called.
     pub(super) fn of_call(&mut self) -> Ty {
-        self.0.push(Meta { is: None, holds: true });
-        Ty::Meta(self.0.len() - 1)
+        self.all.push(Meta { is: None, holds: true });
+        Ty::Meta(self.all.len() - 1)
     }
 
     /// From here on the type variable is as the arguments left it, and a guess if they say nothing.
     pub(super) fn close(&mut self, of_call: &Ty) {
         if let Ty::Meta(at) = of_call
-            && let Some(meta) = self.0.get_mut(*at)
+            && let Some(meta) = self.all.get_mut(*at)
         {
             meta.holds = meta.is.is_some();
         }
@@ -135,7 +167,7 @@ impl Metas {
         let mut of = of;
         let mut certain = true;
         while let Ty::Meta(at) = of
-            && let Some(meta) = self.0.get(*at)
+            && let Some(meta) = self.all.get(*at)
         {
             certain &= meta.holds;
             let Some(is) = &meta.is else { break };
@@ -163,9 +195,9 @@ impl Metas {
     }
 
     fn settle_within(&self, of: &Ty, only_certain: bool, depth: usize) -> Ty {
-        let Some(depth) = depth.checked_sub(1) else { return Ty::Unknown };
+        let Some(depth) = depth.checked_sub(1).filter(|_| self.step()) else { return Ty::Unknown };
         of.map(&mut |leaf| match leaf {
-            Ty::Meta(at) => match self.0.get(*at) {
+            Ty::Meta(at) => match self.all.get(*at) {
                 Some(Meta { is: Some(is), holds }) if *holds || !only_certain => {
                     self.settle_within(is, only_certain, depth)
                 }
@@ -178,8 +210,8 @@ impl Metas {
     /// The type with all bound variables of calls written out; guesses stay.
     pub(super) fn written_out(&self, of: &Ty) -> Ty {
         of.map(&mut |leaf| match leaf {
-            Ty::Meta(at) => match self.0.get(*at) {
-                Some(Meta { is: Some(is), holds: true }) => self.written_out(is),
+            Ty::Meta(at) => match self.all.get(*at) {
+                Some(Meta { is: Some(is), holds: true }) if self.step() => self.written_out(is),
                 _ => leaf.clone(),
             },
             _ => leaf.clone(),
@@ -192,22 +224,22 @@ impl Metas {
     }
 
     fn known_within(&self, of: &Ty, depth: usize) -> bool {
-        let Some(depth) = depth.checked_sub(1) else { return false };
+        let Some(depth) = depth.checked_sub(1).filter(|_| self.step()) else { return false };
         match of {
             Ty::Unknown => false,
             Ty::Meta(at) => {
-                self.0.get(*at).and_then(|meta| meta.is.as_ref()).is_some_and(|is| self.known_within(is, depth))
+                self.all.get(*at).and_then(|meta| meta.is.as_ref()).is_some_and(|is| self.known_within(is, depth))
             }
             _ => of.parts().into_iter().all(|part| self.known_within(part, depth)),
         }
     }
 
     fn occurs(&self, at: usize, of: &Ty, depth: usize) -> bool {
-        let Some(depth) = depth.checked_sub(1) else { return true };
+        let Some(depth) = depth.checked_sub(1).filter(|_| self.step()) else { return true };
         match of {
             Ty::Meta(other) if *other == at => true,
             Ty::Meta(other) => {
-                self.0.get(*other).and_then(|meta| meta.is.as_ref()).is_some_and(|is| self.occurs(at, is, depth))
+                self.all.get(*other).and_then(|meta| meta.is.as_ref()).is_some_and(|is| self.occurs(at, is, depth))
             }
             _ => of.parts().into_iter().any(|part| self.occurs(at, part, depth)),
         }
@@ -217,7 +249,7 @@ impl Metas {
         if matches!(is, Ty::Unknown) || self.occurs(at, is, DEPTH_MAX) {
             return;
         }
-        if let Some(meta) = self.0.get_mut(at) {
+        if let Some(meta) = self.all.get_mut(at) {
             meta.is = Some(is.clone());
         }
     }
@@ -226,7 +258,7 @@ impl Metas {
     fn last(&self, of: &Ty) -> (Ty, Option<usize>, bool) {
         let (mut of, mut last, mut certain) = (of.clone(), None, true);
         while let Ty::Meta(at) = of
-            && let Some(meta) = self.0.get(at)
+            && let Some(meta) = self.all.get(at)
         {
             last = Some(at);
             certain &= meta.holds;
@@ -240,6 +272,9 @@ impl Metas {
 
     /// Gives a value of one type to where another is asked for, and learns from it. False if the runtime certainly refuses.
     pub(super) fn fits(&mut self, wanted: &Ty, given: &Ty, same: &dyn Sameness) -> bool {
+        if !self.step() {
+            return true;
+        }
         let (want, wanted_meta, wanted_holds) = self.last(wanted);
         let (give, _, given_holds) = self.last(given);
         let certain = wanted_holds && given_holds;
@@ -247,12 +282,12 @@ impl Metas {
             (Ty::Meta(one), Ty::Meta(other)) if one == other => true,
             // What the callee's variable is bound to is as certain as what is given.
             (Ty::Meta(at), _) => {
-                self.bind(*at, &give);
+                self.bind(*at, given);
                 true
             }
             (_, Ty::Meta(at)) => {
                 // A place that asks for something says what a guess is.
-                self.bind(*at, &want);
+                self.bind(*at, wanted);
                 true
             }
             (Ty::Unknown | Ty::Rigid(_), _) | (_, Ty::Unknown | Ty::Rigid(_)) => true,
@@ -300,7 +335,7 @@ impl Metas {
     fn rebind(&mut self, of: &Ty, is: &Ty) {
         if let (_, Some(last), _) = self.last(of)
             && !self.occurs(last, is, DEPTH_MAX)
-            && let Some(meta) = self.0.get_mut(last)
+            && let Some(meta) = self.all.get_mut(last)
         {
             meta.is = Some(is.clone());
         }
@@ -308,16 +343,19 @@ impl Metas {
 
     /// The one type of two values that stand in one list; `None` if the runtime certainly refuses.
     pub(super) fn merge(&mut self, one: &Ty, other: &Ty, same: &dyn Sameness) -> Option<Ty> {
+        if !self.step() {
+            return Some(Ty::Unknown);
+        }
         let (left, _, left_holds) = self.last(one);
         let (right, _, right_holds) = self.last(other);
         let merged = match (&left, &right) {
             (Ty::Meta(a), Ty::Meta(b)) if a == b => Some(left),
             (Ty::Meta(at), _) => {
-                self.bind(*at, &right);
+                self.bind(*at, other);
                 Some(one.clone())
             }
             (_, Ty::Meta(at)) => {
-                self.bind(*at, &left);
+                self.bind(*at, one);
                 Some(other.clone())
             }
             (Ty::Unknown | Ty::Rigid(_), _) => Some(right),
@@ -349,15 +387,18 @@ impl Metas {
 
     /// The type of what is either of two: what they have in common.
     pub(super) fn join(&mut self, one: &Ty, other: &Ty, same: &dyn Sameness) -> Ty {
+        if !self.step() {
+            return Ty::Unknown;
+        }
         let (left, _, _) = self.last(one);
         let (right, _, _) = self.last(other);
         match (&left, &right) {
             (Ty::Meta(at), _) => {
-                self.bind(*at, &right);
+                self.bind(*at, other);
                 one.clone()
             }
             (_, Ty::Meta(at)) => {
-                self.bind(*at, &left);
+                self.bind(*at, one);
                 other.clone()
             }
             (Ty::List(a), Ty::List(b)) => Ty::List(Box::new(self.join(a, b, same))),
@@ -393,7 +434,16 @@ impl Metas {
     }
 }
 
+/// A type in a message is cut behind so many bytes.
+const TOLD_MAX: usize = 240;
+
 fn tell(of: &Ty, name: &dyn Fn(LinkNode) -> String, inside: bool, out: &mut String) {
+    if out.len() > TOLD_MAX {
+        if !out.ends_with('…') {
+            out.push('…');
+        }
+        return;
+    }
     let angled = |head: &str, args: &[&Ty], out: &mut String| {
         out.push_str(head);
         for (at, arg) in args.iter().enumerate() {

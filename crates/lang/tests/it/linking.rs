@@ -12,7 +12,7 @@ use proptest::prelude::*;
 use crate::support::{Imported, import, source};
 
 /// A view of imported files.
-struct View<'i> {
+pub struct View<'i> {
     imported: &'i Imported,
     skeletons: BTreeMap<EntityId, Arc<Skeleton>>,
     known: BTreeMap<EntityId, Linked>,
@@ -30,12 +30,18 @@ impl<'i> View<'i> {
         Self { imported, skeletons: skeletons.collect(), known: BTreeMap::new(), asked: 0 }
     }
 
+    /// A view whose trees are there already.
+    pub fn of(imported: &'i Imported, programs: &BTreeMap<EntityId, Arc<dm_lang::Program>>) -> Self {
+        let skeletons = programs.iter().map(|(entity, program)| (*entity, Arc::new(Skeleton::of(program))));
+        Self { imported, skeletons: skeletons.collect(), known: BTreeMap::new(), asked: 0 }
+    }
+
     fn link_all(&mut self) -> BTreeMap<EntityId, Linked> {
         let all: Vec<_> = self.skeletons.keys().map(|entity| LinkNode::Entity(*entity)).collect();
         self.link(all)
     }
 
-    fn link(&mut self, nodes: Vec<LinkNode>) -> BTreeMap<EntityId, Linked> {
+    pub fn link(&mut self, nodes: Vec<LinkNode>) -> BTreeMap<EntityId, Linked> {
         let Ok(linked) = link(self, nodes);
         let entity = |node| match node {
             LinkNode::Entity(entity) => entity,

@@ -15,3 +15,4 @@ mod linking;
 mod real_tree;
 mod spec;
 mod support;
+mod types;

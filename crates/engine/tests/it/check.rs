@@ -1,0 +1,133 @@
+//! Checks of views and patches: what is found, and how far is looked.
+
+use dm_engine::{CheckReport, CheckScope, EngineError, Severity};
+
+use crate::support::{Desk, session};
+
+const CODE: &str = "module Acme.Shop
+
+type Cents = { amount: Int64 }
+
+type Price = Cents
+
+let fee (cents: Cents) : Int64 = 390L
+
+let total (price: Price) : Int64 = price.amount + fee price
+
+let label (price: Price) : String = Builtin.int64ToString (total price)
+
+val usual = fee (Cents { amount = 1L })
+
+let apart (n: Int64) : Int64 = n + 1L
+";
+
+fn check(desk: &Desk, scope: &CheckScope) -> CheckReport {
+    desk.engine.snapshot(&session("work")).unwrap().check(scope).unwrap()
+}
+
+/// Severity, code, where and the message of each.
+fn found(report: &CheckReport) -> Vec<(Severity, &str, &str, &str)> {
+    let problems = report.problems.iter();
+    problems.map(|problem| (problem.severity, &*problem.code, &*problem.place.location, &*problem.message)).collect()
+}
+
+const FOCUSED: CheckScope = CheckScope::Patch(None);
+
+#[test]
+fn a_view_without_problems_is_valid() {
+    let desk = Desk::with(CODE);
+    let report = check(&desk, &CheckScope::View);
+    assert!(report.valid && report.problems.is_empty(), "{:#?}", report.problems);
+    assert_eq!(report.definitions, 7);
+    assert_eq!(report.known, report.expressions);
+}
+
+#[test]
+fn what_a_changed_signature_breaks_is_listed_with_its_place() {
+    let desk = Desk::with(CODE);
+    desk.save("work", "module Acme.Shop\n\nlet fee (cents: Cents) : String = \"390\"\n").unwrap();
+    let report = check(&desk, &FOCUSED);
+    assert_eq!(
+        found(&report),
+        [(Severity::Error, "operand", "Acme.Shop.total", "`+` is for numbers, and this is a `String`")]
+    );
+    let place = &report.problems[0].place;
+    assert_eq!(
+        (place.row, place.column, place.excerpt.trim_start()),
+        (1, 51, "let total (price: Price) : Int64 = price.amount + fee price")
+    );
+    // `fee`, what calls it, and the value whose type hangs on it; not `label`, which sees `total` only.
+    assert_eq!(report.definitions, 3);
+    assert!(!report.valid && report.patch.is_some());
+}
+
+#[test]
+fn a_changed_type_is_followed_through_aliases_and_signatures() {
+    let desk = Desk::with(CODE);
+    desk.save("work", "module Acme.Shop\n\ntype Cents = { sum: Int64 }\n").unwrap();
+    let report = check(&desk, &FOCUSED);
+    assert_eq!(
+        found(&report),
+        [
+            (Severity::Error, "field", "Acme.Shop.total", "`Cents` has no field `amount`"),
+            (Severity::Error, "field", "Acme.Shop.usual", "`Cents` lacks the field `sum`"),
+            (Severity::Error, "field", "Acme.Shop.usual", "`Cents` has no field `amount`"),
+        ]
+    );
+    assert_eq!(report.problems[0].hint.as_deref(), Some("its fields are `sum`"));
+    // All but `apart`: the alias passes it on to `total`, whose signature passes it on to `label`.
+    assert_eq!(report.definitions, 6);
+    let said = report.problems[1].other.as_ref().unwrap();
+    assert_eq!((&*said.location, said.row, &*said.note), ("Acme.Shop.Cents", 1, "`sum` is declared here"));
+}
+
+#[test]
+fn deleted_and_deprecated_names_are_told() {
+    let desk = Desk::with(CODE);
+    desk.rm("work", "fee").unwrap();
+    let report = check(&desk, &FOCUSED);
+    let deleted = "`fee` is deleted (it was Acme.Shop.fee)";
+    assert_eq!(
+        found(&report),
+        [
+            (Severity::Error, "deleted", "Acme.Shop.total", deleted),
+            (Severity::Error, "deleted", "Acme.Shop.usual", deleted),
+        ]
+    );
+
+    let desk = Desk::with(CODE);
+    let mut tx = desk.engine.begin(&session("work"), false).unwrap();
+    tx.deprecate("fee", "it is always 390", Some("apart"), Some("Deprecate")).unwrap();
+    tx.commit().unwrap();
+    let report = check(&desk, &CheckScope::Names(vec!["Acme.Shop.total".to_owned()]));
+    assert_eq!(
+        found(&report),
+        [(Severity::Warning, "deprecated", "Acme.Shop.total", "`fee` is deprecated: it is always 390")]
+    );
+    assert_eq!(report.problems[0].hint.as_deref(), Some("use Acme.Shop.apart instead"));
+    assert!(report.valid);
+}
+
+#[test]
+fn places_are_those_of_the_text_that_is_shown() {
+    let desk = Desk::with(CODE);
+    desk.mv("work", "Acme.Shop.fee", "Acme.Somewhere.Else.fee").unwrap();
+    desk.save("work", "module Acme.Somewhere.Else\n\nlet fee (cents: Acme.Shop.Cents) : String = \"390\"\n").unwrap();
+    let report = check(&desk, &FOCUSED);
+    let [problem] = report.problems.as_slice() else { panic!("{:#?}", report.problems) };
+    let row = "let total (price: Price) : Int64 = price.amount + Somewhere.Else.fee price";
+    assert_eq!(problem.place.excerpt, row);
+    assert_eq!(problem.place.marks.trim_end().len(), row.len());
+}
+
+#[test]
+fn what_is_not_there_cannot_be_checked() {
+    let desk = Desk::with(CODE);
+    let snapshot = desk.engine.snapshot(&session("work")).unwrap();
+    let nowhere = snapshot.check(&CheckScope::Names(vec!["Acme.Nowhere".to_owned()]));
+    assert!(matches!(nowhere, Err(EngineError::NoSuchName { .. })), "{nowhere:?}");
+    assert!(matches!(snapshot.check(&FOCUSED), Err(EngineError::NoFocus)));
+    drop(snapshot);
+    // A module is all that is in it.
+    assert_eq!(check(&desk, &CheckScope::Names(vec!["Acme".to_owned()])).definitions, 7);
+}
