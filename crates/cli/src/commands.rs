@@ -1,6 +1,6 @@
 //! One function a verb: arguments in, engine calls, an answer out.
 
-mod check;
+pub mod check;
 mod conflicts;
 mod demo;
 mod docs;

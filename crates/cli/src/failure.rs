@@ -2,7 +2,8 @@
 
 use dm_engine::{EngineError, GitError, PatchFileError, RemoteError, StoreError};
 
-use crate::output;
+use crate::commands::check;
+use crate::output::{self, Page};
 
 /// What kind of failure: it decides the exit code.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -235,6 +236,13 @@ fn named_failure(message: String, error: EngineError) -> Failure {
         EngineError::Conflicts { conflicts, .. } => Failure::refused(message)
             .with_details(listed(&conflicts))
             .hint("`dm conflicts show ID` shows one, `dm conflicts resolve ID` settles it, --force overrides"),
+        EngineError::Invalid { errors, .. } => {
+            let mut page = Page::new();
+            check::problems(&errors, &mut page);
+            Failure::refused(message)
+                .with_details(page.into_text())
+                .hint("`dm check` shows this again, `dm patch apply --force` accepts it and says so in the log")
+        }
         EngineError::MissingNeeds { .. } => {
             Failure::refused(message).hint("`dm pull` may bring the patches that carry them")
         }

@@ -60,6 +60,12 @@ impl Page {
         }
     }
 
+    /// The page as text.
+    #[must_use]
+    pub fn into_text(self) -> String {
+        self.text
+    }
+
     /// Writes the page to standard output.
     ///
     /// # Errors

@@ -6,12 +6,14 @@
 //! Deliberately absent: the rules of types, which are `dm_lang`'s, and tests.
 
 use std::cell::RefCell;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use dm_collab::view::{Overlay, View};
 use dm_lang::program::{Item, TypeShape};
 use dm_lang::{CheckSource, Checker, LinkNode, LinkSource as _, OtherPlace, Program, SlotTarget, TypeProblem, Wanted};
-use dm_model::{Definition, EntityId, Register, Target, Value};
+use dm_model::{Definition, EntityId, Op, Register, Target, Value};
+use dm_store::ReadTx;
 use dm_syntax::{LineIndex, TextRange};
 
 use crate::diff;
@@ -22,6 +24,9 @@ use crate::patches;
 use crate::report::{CheckReport, Problem, ProblemPlace, Severity};
 use crate::scope::ViewScope;
 use crate::snapshot::Snapshot;
+
+/// The code of a use of what is deleted.
+const DELETED: &str = "deleted";
 
 /// What is checked.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -42,8 +47,13 @@ impl Snapshot<'_> {
     pub fn check(&self, scope: &CheckScope) -> Result<CheckReport, EngineError> {
         let look = self.look()?;
         let mut patch = None;
+        let mut written = BTreeSet::new();
         let entities = match scope {
-            CheckScope::View => look.names_below("")?.into_iter().map(|(_, entity)| entity).collect(),
+            CheckScope::View => {
+                let all: Vec<_> = look.names_below("")?.into_iter().map(|(_, entity)| entity).collect();
+                written.extend(&all);
+                all
+            }
             CheckScope::Names(names) => {
                 let mut entities = Vec::new();
                 for name in names {
@@ -56,33 +66,64 @@ impl Snapshot<'_> {
                         Err(error) => return Err(error),
                     }
                 }
+                written.extend(&entities);
                 entities
             }
             CheckScope::Patch(prefix) => {
                 let id = patches::find_or_focused(&self.tx, &self.workspace, prefix.as_deref())?;
                 patch = Some(patches::summary(&look, &self.workspace, &id)?);
-                let changed: BTreeSet<_> =
-                    diff::ops_of(&look, &self.workspace, &id)?.into_iter().map(|op| op.entity).collect();
-                touched_by(&look, changed)?
+                let ops = diff::ops_of(&look, &self.workspace, &id)?;
+                written.extend(ops.iter().filter(|op| op.content().is_some()).map(|op| op.entity));
+                touched_by(&look, ops.iter().map(|op| op.entity).collect(), true)?
             }
         };
-        let mut report = check(&look, &entities)?;
+        let mut report = check(&look, &entities, &written)?;
         report.patch = patch;
         Ok(report)
     }
 }
 
+/// The errors that revisions bring into main: all in what they write, and in the rest those that main has not.
+pub(crate) fn broken_by(tx: &ReadTx<'_>, ops: &[Arc<Op>]) -> Result<Vec<Problem>, EngineError> {
+    let mut overlay = Overlay::default();
+    let (mut changed, mut written) = (BTreeSet::new(), BTreeSet::new());
+    for op in ops {
+        overlay.add(op.id(), Arc::clone(op));
+        changed.insert(op.entity);
+        if op.content().is_some() {
+            written.insert(op.entity.to_string());
+        }
+    }
+    let after = Look { tx, view: View::over(tx, overlay)? };
+    let mut errors = check(&after, &touched_by(&after, changed, false)?, &BTreeSet::new())?.problems;
+    // What is deleted is a conflict, which is told as one.
+    errors.retain(|problem| problem.severity == Severity::Error && problem.code != DELETED);
+    let others = errors.iter().filter(|problem| !written.contains(&problem.entity));
+    let others: BTreeSet<&str> = others.map(|problem| &*problem.entity).collect();
+    if !others.is_empty() {
+        let entities = others.into_iter().map(str::parse).collect::<Result<Vec<EntityId>, _>>()?;
+        let before = check(&Look { tx, view: View::main(tx) }, &entities, &BTreeSet::new())?.problems;
+        let same = |one: &Problem, other: &Problem| {
+            (&one.entity, &one.code, &one.message) == (&other.entity, &other.code, &other.message)
+        };
+        errors.retain(|error| written.contains(&error.entity) || !before.iter().any(|known| same(known, error)));
+    }
+    Ok(errors)
+}
+
 /// What is to be checked after these changed: they, and what sees a changed interface.
-fn touched_by(look: &Look<'_>, changed: BTreeSet<EntityId>) -> Result<Vec<EntityId>, EngineError> {
+///
+/// With `by_name`, those count too that lead there by a name which meant nothing when it was saved; that takes a look at all
+/// definitions of the store.
+fn touched_by(look: &Look<'_>, changed: BTreeSet<EntityId>, by_name: bool) -> Result<Vec<EntityId>, EngineError> {
     let mut links = ViewLinks::new(look);
+    let leading = if by_name { look.leading_by_name()? } else { BTreeMap::new() };
     let mut seen = changed.clone();
     let mut shown: Vec<EntityId> = changed.into_iter().collect();
     let mut expanded: BTreeSet<EntityId> = shown.iter().copied().collect();
     while let Some(entity) = shown.pop() {
         let mut users: BTreeSet<_> = look.view.dependents(&entity)?.into_iter().collect();
-        for (leading, _) in look.leading_to(&BTreeSet::from([entity]))? {
-            users.insert(leading.entity);
-        }
+        users.extend(leading.get(&entity).into_iter().flatten());
         for user in users {
             seen.insert(user);
             if !expanded.contains(&user) && shows(&mut links, user, entity)? {
@@ -134,7 +175,13 @@ fn shows(links: &mut ViewLinks<'_>, user: EntityId, entity: EntityId) -> Result<
 }
 
 /// Checks entities of a view.
-pub(crate) fn check(look: &Look<'_>, entities: &[EntityId]) -> Result<CheckReport, EngineError> {
+///
+/// Warnings on how a definition is written are told of those in `written`.
+pub(crate) fn check(
+    look: &Look<'_>,
+    entities: &[EntityId],
+    written: &BTreeSet<EntityId>,
+) -> Result<CheckReport, EngineError> {
     let types = ViewTypes { links: RefCell::new(ViewLinks::new(look)), look, failure: RefCell::default() };
     let checker = Checker::new(&types);
     let mut report = CheckReport::default();
@@ -152,6 +199,9 @@ pub(crate) fn check(look: &Look<'_>, entities: &[EntityId]) -> Result<CheckRepor
                 report.expressions += checked.expressions as u64;
                 report.known += checked.known as u64;
                 problems.extend(checked.problems.into_iter().map(|problem| Raw::of(Severity::Error, problem)));
+                if written.contains(&entity) {
+                    problems.extend(checked.warnings.into_iter().map(|problem| Raw::of(Severity::Warning, problem)));
+                }
             }
             None => problems.push(Raw::of(Severity::Error, syntax(&definition))),
         }
@@ -237,7 +287,7 @@ fn uses(look: &Look<'_>, definition: &Definition, found: &Found, into: &mut Vec<
                 if look.location_of(entity)?.is_none() {
                     let name = look.last_location(entity)?;
                     let message = format!("`{spelled}` is deleted (it was {name})");
-                    into.push(Raw::named(Severity::Error, "deleted", range, message, None));
+                    into.push(Raw::named(Severity::Error, DELETED, range, message, None));
                 } else if let Some(Value::Deprecation(Some(deprecation))) =
                     look.view.value(entity, Register::Deprecation)?
                     && *entity != found.entity

@@ -194,6 +194,14 @@ pub enum EngineError {
         /// The ids of the conflicts.
         conflicts: Vec<String>,
     },
+    /// Applying would bring errors into main.
+    #[error("patch {} is not valid: it would bring {} into main", .patch.short(), if errors.len() == 1 { "an error".to_owned() } else { format!("{} errors", errors.len()) })]
+    Invalid {
+        /// Which.
+        patch: PatchId,
+        /// They.
+        errors: Vec<crate::report::Problem>,
+    },
     /// Applying needs what is not here.
     #[error("patch {} needs {} ops that no patch here carries", .patch.short(), missing.len())]
     MissingNeeds {

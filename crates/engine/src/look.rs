@@ -1,6 +1,6 @@
 //! One view and what is asked of it again and again: names, states, texts.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use dm_collab::view::View;
 use dm_collab::{EntityState, ProjectionRead as _};
@@ -306,6 +306,20 @@ impl<'a> Look<'a> {
             }
             if !bound.is_empty() {
                 leading.push((found, definition));
+            }
+        }
+        Ok(leading)
+    }
+
+    /// Who leads where by a name that meant nothing when it was saved: by the entity that it means now.
+    pub(crate) fn leading_by_name(&self) -> Result<BTreeMap<EntityId, BTreeSet<EntityId>>, EngineError> {
+        let mut candidates: BTreeSet<EntityId> = self.tx.with_unresolved_names()?.into_iter().collect();
+        candidates.extend(self.touched());
+        let mut leading: BTreeMap<EntityId, BTreeSet<EntityId>> = BTreeMap::new();
+        for candidate in candidates {
+            let Some(found) = self.found(&candidate)? else { continue };
+            for target in self.bound_by_name(&self.definition(&found.content)?, &found.location)? {
+                leading.entry(target).or_default().insert(candidate);
             }
         }
         Ok(leading)

@@ -11,7 +11,7 @@ use dm_store::ReadTx;
 
 use crate::error::EngineError;
 use crate::look::Look;
-use crate::report::{ApplyReport, PatchSummary};
+use crate::report::{ApplyReport, PatchSummary, Problem};
 use crate::spaces;
 use crate::transaction::Transaction;
 use crate::workspace::Workspace;
@@ -431,7 +431,21 @@ impl Transaction<'_> {
             members.extend(member);
             overridden = words;
         }
-        self.finish_apply(&members, overridden, &before)
+        let errors = self.errors_in(&members)?;
+        if !errors.is_empty() && !force {
+            return Err(EngineError::Invalid { patch: id, errors });
+        }
+        self.finish_apply(&members, overridden, errors, &before)
+    }
+
+    /// What would be wrong in main with these revisions.
+    fn errors_in(&self, members: &[Member]) -> Result<Vec<Problem>, EngineError> {
+        let mut ops = Vec::new();
+        for (_, revision) in members {
+            let body = patch::revision_body(&*self.tx, revision)?;
+            ops.extend(body.into_iter().flat_map(|body| body.ops).map(std::sync::Arc::new));
+        }
+        crate::check::broken_by(&self.tx, &ops)
     }
 
     /// Nothing goes into main that is signed with a key which is not trusted for its author: not by hand either, and not along
@@ -502,9 +516,18 @@ impl Transaction<'_> {
         &mut self,
         members: &[(PatchId, RevisionId)],
         overridden: Vec<String>,
+        errors: Vec<Problem>,
         before: &[Conflict],
     ) -> Result<ApplyReport, EngineError> {
-        let forced = if overridden.is_empty() { String::new() } else { format!("overrides {}", overridden.join("; ")) };
+        let mut forced = Vec::new();
+        if !overridden.is_empty() {
+            forced.push(format!("overrides {}", overridden.join("; ")));
+        }
+        if !errors.is_empty() {
+            let told = errors.iter().map(|error| format!("{}: {}", error.place.location, error.message));
+            forced.push(format!("breaks {}", told.collect::<Vec<_>>().join("; ")));
+        }
+        let forced = forced.join("; ");
         let forced: String = forced.chars().take(dm_model::revision::INTENT_BYTES_MAX / 4).collect();
         let ids = self.apply_members(members, &forced)?;
         if self.workspace.session.focused.is_some_and(|focused| members.iter().any(|(patch, _)| *patch == focused)) {
@@ -527,6 +550,7 @@ impl Transaction<'_> {
             dry_run: self.dry_run,
             applied,
             overridden,
+            errors,
             settled,
             fact: ids.first().map(ToString::to_string),
             view_fingerprint: self.tx.view_fingerprint()?.short(),

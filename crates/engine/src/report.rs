@@ -464,6 +464,8 @@ pub struct ApplyReport {
     pub applied: Vec<PatchSummary>,
     /// Writes of others that were overridden (`--force`).
     pub overridden: Vec<String>,
+    /// What is wrong in main now and was accepted (`--force`).
+    pub errors: Vec<Problem>,
     /// The conflicts that are settled now.
     pub settled: Vec<String>,
     /// The fact that puts them in; taking it back rolls back.

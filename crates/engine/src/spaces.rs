@@ -470,6 +470,7 @@ impl Transaction<'_> {
             dry_run: self.dry_run,
             applied: published,
             overridden: Vec::new(),
+            errors: Vec::new(),
             settled: Vec::new(),
             fact: facts.first().map(ToString::to_string),
             view_fingerprint: self.tx.view_fingerprint()?.short(),

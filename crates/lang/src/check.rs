@@ -12,11 +12,11 @@
 //! The way through a definition is from left to right, expected types going in, found ones coming out (bidirectional checking:
 //! Pierce and Turner, *Local Type Inference*, TOPLAS 22(1), 2000), with variables for what later places tell.
 //!
-//! Deliberately absent: types of what is not declared beyond one definition (but values', which have no declared ones), effects, and
-//! warnings on style.
+//! Deliberately absent: types of what is not declared beyond one definition (but values', which have no declared ones), and effects.
 
 mod calls;
 mod exprs;
+mod matches;
 mod types;
 
 use std::cell::RefCell;
@@ -82,6 +82,14 @@ pub enum TypeCode {
     Case,
     /// A type that is none, or not of the kind that is needed.
     Type,
+    /// A warning: a match that has no case for something.
+    Unmatched,
+    /// A warning: a case that nothing comes to.
+    Unreachable,
+    /// A warning: a name that is bound and not used.
+    Unused,
+    /// A warning: a name that hides another.
+    Shadowed,
 }
 
 impl TypeCode {
@@ -102,6 +110,10 @@ impl TypeCode {
             Self::Field => "field",
             Self::Case => "case",
             Self::Type => "type",
+            Self::Unmatched => "unmatched",
+            Self::Unreachable => "unreachable",
+            Self::Unused => "unused",
+            Self::Shadowed => "shadowed",
         }
     }
 }
@@ -135,8 +147,10 @@ pub struct TypeProblem {
 /// What checking a definition found.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Checked {
-    /// In the order of their places.
+    /// What is certainly wrong, in the order of places.
     pub problems: Vec<TypeProblem>,
+    /// What may be wrong, in the order of places.
+    pub warnings: Vec<TypeProblem>,
     /// How many expressions the definition has.
     pub expressions: usize,
     /// Of how many of them no part of the type is unknown.
@@ -237,6 +251,15 @@ struct Walk<'c, 's> {
     arguments: Vec<Ty>,
     variables: Vec<Ty>,
     problems: Vec<TypeProblem>,
+    warnings: Vec<TypeProblem>,
+    /// How often each variable is used.
+    uses: Vec<usize>,
+    /// The variables in force, innermost last.
+    scope: Vec<u32>,
+    /// The same by name.
+    named: FxHashMap<&'c str, Vec<u32>>,
+    /// The variables of the `let` at hand whose value uses what they hide.
+    taken_up: Vec<u32>,
     /// The type of every expression.
     found: Vec<Ty>,
     /// How many values lie between the definition that is checked and this one.
@@ -254,15 +277,29 @@ impl<'c, 's> Walk<'c, 's> {
             arguments: Vec::new(),
             variables: vec![Ty::Unknown; program.variables.len()],
             problems: Vec::new(),
+            warnings: Vec::new(),
+            uses: vec![0; program.variables.len()],
+            scope: Vec::new(),
+            named: FxHashMap::default(),
+            taken_up: Vec::new(),
             found: Vec::new(),
             depth,
         }
     }
 
     fn finish(mut self) -> Checked {
-        self.problems.sort_by_key(|problem| (problem.range.start, problem.range.end));
+        for (binder, uses) in self.program.variables.iter().zip(self.uses.clone()) {
+            if uses == 0 && !binder.name.starts_with('_') {
+                let message = format!("`{}` is not used", binder.name);
+                self.warning(TypeCode::Unused, binder.range, message).hint =
+                    Some("write `_` for what is not needed".to_owned());
+            }
+        }
+        let place = |problem: &TypeProblem| (problem.range.start, problem.range.end);
+        self.problems.sort_by_key(place);
+        self.warnings.sort_by_key(place);
         let known = self.found.iter().filter(|of| self.metas.is_known(of)).count();
-        Checked { problems: self.problems, expressions: self.found.len(), known }
+        Checked { problems: self.problems, warnings: self.warnings, expressions: self.found.len(), known }
     }
 
     fn fits(&mut self, wanted: &Ty, given: &Ty) -> bool {
@@ -278,11 +315,11 @@ impl<'c, 's> Walk<'c, 's> {
     }
 
     fn problem(&mut self, code: TypeCode, range: TextRange, message: String) -> &mut TypeProblem {
-        self.problems.push(TypeProblem { code, range, message, other: None, hint: None });
-        let last = self.problems.len() - 1;
-        // Just pushed.
-        #[expect(clippy::indexing_slicing, reason = "the list has at least the one element that was pushed above")]
-        &mut self.problems[last]
+        added(&mut self.problems, code, range, message)
+    }
+
+    fn warning(&mut self, code: TypeCode, range: TextRange, message: String) -> &mut TypeProblem {
+        added(&mut self.warnings, code, range, message)
     }
 
     // Types.
@@ -407,6 +444,13 @@ impl<'c, 's> Walk<'c, 's> {
         let result = self.ty(scope, &function.result);
         self.result(&function.body, &result, &function.result);
     }
+}
+
+fn added(to: &mut Vec<TypeProblem>, code: TypeCode, range: TextRange, message: String) -> &mut TypeProblem {
+    let at = to.len();
+    to.push(TypeProblem { code, range, message, other: None, hint: None });
+    #[expect(clippy::indexing_slicing, reason = "the element was pushed just above")]
+    &mut to[at]
 }
 
 /// `1 field`, `2 fields`.

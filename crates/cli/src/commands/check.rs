@@ -36,15 +36,7 @@ fn page(report: &CheckReport, page: &mut Page) {
     if let Some(patch) = &report.patch {
         page.line(pages::patch_line(patch));
     }
-    for severity in [Severity::Error, Severity::Warning] {
-        let all = report.problems.iter().filter(|problem| problem.severity == severity);
-        all.clone().take(SHOWN_MAX).for_each(|shown| problem(shown, page));
-        let more = all.count().saturating_sub(SHOWN_MAX);
-        if more > 0 {
-            let what = if severity == Severity::Error { "errors" } else { "warnings" };
-            page.line(styled(DIM, &format!("{more} more {what}; --json lists all")));
-        }
-    }
+    problems(&report.problems, page);
     let looked = format!("{} checked", count(report.definitions, "definition"));
     let found = match (report.errors, report.warnings) {
         (0, 0) => styled(GOOD, "nothing wrong"),
@@ -56,6 +48,19 @@ fn page(report: &CheckReport, page: &mut Page) {
         }
     };
     page.line(format!("{looked}: {found}"));
+}
+
+/// Problems with their places; of very many, the first of each severity.
+pub fn problems(problems: &[Problem], page: &mut Page) {
+    for severity in [Severity::Error, Severity::Warning] {
+        let all = problems.iter().filter(|problem| problem.severity == severity);
+        all.clone().take(SHOWN_MAX).for_each(|shown| problem(shown, page));
+        let more = all.count().saturating_sub(SHOWN_MAX);
+        if more > 0 {
+            let what = if severity == Severity::Error { "errors" } else { "warnings" };
+            page.line(styled(DIM, &format!("{more} more {what}; `dm check --json` lists all")));
+        }
+    }
 }
 
 fn problem(problem: &Problem, page: &mut Page) {

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use dm_engine::{ApplyReport, PatchShown, PatchSummary};
 
-use super::{exchange, pages, write};
+use super::{check, exchange, pages, write};
 use crate::args::{PatchCommand, PatchExportArgs, PatchView, PatchWrite};
 use crate::context::Context;
 use crate::failure::Failure;
@@ -152,6 +152,7 @@ fn apply_page(report: &ApplyReport, page: &mut Page) {
     for overridden in &report.overridden {
         page.line(format!("overrides {overridden}"));
     }
+    check::problems(&report.errors, page);
     for settled in &report.settled {
         page.line(format!("settles {settled}"));
     }

@@ -26,7 +26,7 @@ const fn after(verb: &'static str, args: &'static [&'static str], needs: &'stati
 }
 
 /// Verbs that only read.
-const READING: [Case; 27] = [
+const READING: [Case; 28] = [
     case("status", &[]),
     case("diff", &[]),
     case("log", &[]),
@@ -36,6 +36,7 @@ const READING: [Case; 27] = [
     case("search", &["twice"]),
     case("deps", &["fourTimes"]),
     case("dependents", &["twice"]),
+    case("check", &[]),
     case("session list", &[]),
     case("session show", &[]),
     case("patch list", &["--all"]),

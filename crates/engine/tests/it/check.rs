@@ -131,3 +131,70 @@ fn what_is_not_there_cannot_be_checked() {
     // A module is all that is in it.
     assert_eq!(check(&desk, &CheckScope::Names(vec!["Acme".to_owned()])).definitions, 7);
 }
+
+// What goes into main.
+
+/// The errors for which a patch is refused.
+fn refused(desk: &Desk, name: &str) -> Vec<String> {
+    match desk.apply(name) {
+        Err(EngineError::Invalid { errors, .. }) => {
+            errors.iter().map(|error| format!("{}: {}", error.place.location, error.code)).collect()
+        }
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn what_is_not_valid_goes_into_main_by_force_only() {
+    let desk = Desk::with(CODE);
+    desk.save("work", "module Acme.Shop\n\nlet fee (cents: Cents) : String = \"390\"\n").unwrap();
+    assert_eq!(refused(&desk, "work"), ["Acme.Shop.total: operand"]);
+    // Nothing was written: the patch is a draft as before, and main as it was.
+    assert_eq!(desk.text("other", "fee"), "let fee (cents: Cents) : Int64 = 390L");
+    assert_eq!(desk.engine.snapshot(&session("work")).unwrap().patch(None).unwrap().patch.status, "draft");
+
+    let mut tx = desk.engine.begin(&session("work"), false).unwrap();
+    let report = tx.apply(None, true).unwrap();
+    tx.commit().unwrap();
+    assert_eq!(report.errors.len(), 1);
+    let log = desk.engine.snapshot(&session("other")).unwrap().log(1, None).unwrap();
+    assert_eq!(log[0].forced, "breaks Acme.Shop.total: `+` is for numbers, and this is a `String`");
+
+    // What was wrong before is not held against who comes next, unless they write it anew.
+    desk.save("other", "module Acme.Shop\n\nlet fee (cents: Cents) : String = \"391\"\n").unwrap();
+    desk.apply("other").unwrap();
+    desk.save("other", "module Acme.Shop\n\nlet total (price: Price) : Int64 = 1L + fee price\n").unwrap();
+    assert_eq!(refused(&desk, "other"), ["Acme.Shop.total: operand"]);
+    desk.save("other", "module Acme.Shop\n\nlet total (price: Price) : Int64 = price.amount\n").unwrap();
+    desk.apply("other").unwrap();
+}
+
+#[test]
+fn a_patch_is_judged_in_main_and_with_what_it_needs() {
+    let desk = Desk::with(CODE);
+    // Right where it was written, wrong in what main has become since.
+    desk.save("work", "module Acme.Shop\n\nlet next (cents: Cents) : Int64 = fee cents + 1L\n").unwrap();
+    desk.save("other", "module Acme.Shop\n\nlet fee (cents: Cents) : Float = 3.9\n").unwrap();
+    desk.save("other", "module Acme.Shop\n\nlet total (price: Price) : Int64 = price.amount\n").unwrap();
+    desk.apply("other").unwrap();
+    assert_eq!(refused(&desk, "work"), ["Acme.Shop.next: operand"]);
+    // And the other way round: a change of a type is right together with what follows it.
+    let both = "module Acme.Shop\n\nlet fee (cents: Cents) : Int64 = 390L\n\nlet next (cents: Cents) : Int64 = fee cents + 1L\n";
+    desk.save("work", both).unwrap();
+    desk.apply("work").unwrap();
+}
+
+#[test]
+fn many_errors_are_recorded_in_short() {
+    let desk = Desk::new();
+    let users: String = (0..400).map(|n| format!("let user{n} (n: Int64) : Int64 = base n + 1L\n\n")).collect();
+    desk.save("work", &format!("module Acme\n\nlet base (n: Int64) : Int64 = n\n\n{users}")).unwrap();
+    desk.apply("work").unwrap();
+    desk.save("work", "module Acme\n\nlet base (n: Int64) : String = \"x\"\n").unwrap();
+    assert_eq!(refused(&desk, "work").len(), 400);
+    let mut tx = desk.engine.begin(&session("work"), false).unwrap();
+    assert_eq!(tx.apply(None, true).unwrap().errors.len(), 400);
+    tx.commit().unwrap();
+    let log = desk.engine.snapshot(&session("work")).unwrap().log(1, None).unwrap();
+    assert!(log[0].forced.starts_with("breaks Acme.user0: "), "{}", log[0].forced);
+}

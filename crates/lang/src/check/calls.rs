@@ -626,7 +626,7 @@ fn ordinal(at: usize) -> String {
 }
 
 /// What was likely meant, or what there is.
-fn among(written: &str, names: &[&str], what: &str) -> Option<String> {
+pub(super) fn among(written: &str, names: &[&str], what: &str) -> Option<String> {
     if let Some(near) = similar::get_close_matches(written, names, 1, 0.6).first() {
         return Some(format!("did you mean `{near}`?"));
     }

@@ -7,11 +7,11 @@ use super::types::{Metas, Ty};
 use super::{OtherPlace, TypeCode, Walk, with_article};
 use crate::lookup::{OPTION, Wanted};
 use crate::program::{
-    Arm, Expr, ExprKind, FieldValue, LetPattern, LetPatternKind, Local, MatchPattern, MatchPatternKind, Operand,
-    Segment, Statement, Type, TypeShape,
+    Arm, Binder, Expr, ExprKind, FieldValue, LetPattern, LetPatternKind, Local, MatchPattern, MatchPatternKind,
+    Operand, Segment, Statement, Type, TypeShape,
 };
 
-impl Walk<'_, '_> {
+impl<'c> Walk<'c, '_> {
     /// The type of an expression; `expected` is what its place asks for, from which the parameters of lambdas get their types.
     pub(super) fn expr(&mut self, expr: &Expr, expected: Option<&Ty>) -> Ty {
         let of = Metas::bounded(self.type_of(expr, expected));
@@ -45,17 +45,45 @@ impl Walk<'_, '_> {
             ExprKind::If(branches, otherwise) => self.branches(branches, otherwise.as_deref(), expected),
             ExprKind::Match(scrutinee, arms) => self.arms(scrutinee, arms, expected),
             ExprKind::Pipe(head, steps) => self.pipe(head, steps),
-            ExprKind::Block(statements, last) => {
-                self.statements(statements);
-                self.expr(last, expected)
+            ExprKind::Block(statements, last) => self.within(|walk| {
+                walk.statements(statements);
+                walk.expr(last, expected)
+            }),
+        }
+    }
+
+    /// Goes through something; what it binds is in force in it only.
+    fn within<T>(&mut self, part: impl FnOnce(&mut Self) -> T) -> T {
+        let outer = self.scope.len();
+        let found = part(self);
+        self.leave(outer);
+        found
+    }
+
+    /// Takes out of force what was bound since.
+    fn leave(&mut self, outer: usize) {
+        for variable in self.scope.split_off(outer.min(self.scope.len())) {
+            if let Some(binder) = self.binder(variable)
+                && let Some(named) = self.named.get_mut(binder.name.as_str())
+            {
+                named.retain(|other| *other != variable);
             }
         }
     }
 
-    pub(super) fn local(&self, local: Local) -> Ty {
+    fn binder(&self, variable: u32) -> Option<&'c Binder> {
+        self.program.variables.get(usize::try_from(variable).ok()?)
+    }
+
+    pub(super) fn local(&mut self, local: Local) -> Ty {
         let (among, at) = match local {
             Local::Argument(at) => (&self.arguments, at),
-            Local::Variable(at) => (&self.variables, at),
+            Local::Variable(at) => {
+                if let Some(uses) = usize::try_from(at).ok().and_then(|at| self.uses.get_mut(at)) {
+                    *uses += 1;
+                }
+                (&self.variables, at)
+            }
         };
         usize::try_from(at).ok().and_then(|at| among.get(at)).cloned().unwrap_or(Ty::Unknown)
     }
@@ -65,10 +93,10 @@ impl Walk<'_, '_> {
     /// Checks what is given at the end of each way through a body.
     pub(super) fn result(&mut self, body: &Expr, wanted: &Ty, declared: &Type) {
         match &body.kind {
-            ExprKind::Block(statements, last) => {
-                self.statements(statements);
-                self.result(last, wanted, declared);
-            }
+            ExprKind::Block(statements, last) => self.within(|walk| {
+                walk.statements(statements);
+                walk.result(last, wanted, declared);
+            }),
             ExprKind::If(branches, Some(otherwise)) => {
                 for (condition, branch) in branches {
                     self.condition(condition);
@@ -79,9 +107,12 @@ impl Walk<'_, '_> {
             ExprKind::Match(scrutinee, arms) => {
                 let matched = self.expr(scrutinee, None);
                 for arm in arms {
-                    self.arm_head(arm, &matched);
-                    self.result(&arm.body, wanted, declared);
+                    self.within(|walk| {
+                        walk.arm_head(arm, &matched);
+                        walk.result(&arm.body, wanted, declared);
+                    });
                 }
+                self.exhaustive(arms, &matched, scrutinee.range);
             }
             _ => {
                 let given = self.expr(body, Some(wanted));
@@ -298,6 +329,7 @@ impl Walk<'_, '_> {
             }
             _ => (Vec::new(), None),
         };
+        let outer = self.scope.len();
         let mut types = Vec::new();
         for (at, param) in params.iter().enumerate() {
             let of = wanted.get(at).cloned().unwrap_or_else(|| self.metas.guess());
@@ -306,6 +338,7 @@ impl Walk<'_, '_> {
             types.push(of);
         }
         let given = self.expr(body, result.as_ref());
+        self.leave(outer);
         Ty::Fn(types, Box::new(given))
     }
 
@@ -339,14 +372,53 @@ impl Walk<'_, '_> {
             self.set(*variable, &given);
             return;
         }
+        // `let x = f x` goes on with what it hides.
+        let mut bound = Vec::new();
+        variables(pattern, &mut bound);
+        let uses = |walk: &Self, at: u32| walk.hidden(at).map_or(0, |old| walk.uses_of(old));
+        let before: Vec<_> = bound.iter().map(|at| uses(self, *at)).collect();
         let given = self.expr(value, None);
+        let after = bound.iter().zip(before).filter(|(at, before)| uses(self, **at) > *before);
+        self.taken_up = after.map(|(at, _)| *at).collect();
         self.bind(pattern, &given, Some(value.range));
+        self.taken_up.clear();
     }
 
+    fn uses_of(&self, variable: u32) -> usize {
+        usize::try_from(variable).ok().and_then(|at| self.uses.get(at)).copied().unwrap_or(0)
+    }
+
+    /// The variable in force of the same name.
+    fn hidden(&self, variable: u32) -> Option<u32> {
+        let binder = self.binder(variable)?;
+        self.named.get(binder.name.as_str()).and_then(|named| named.last()).copied()
+    }
+
+    /// Puts a variable in force.
     fn set(&mut self, variable: u32, of: &Ty) {
+        if let Some(binder) = self.binder(variable)
+            && self.named.get(binder.name.as_str()).is_none_or(|named| !named.contains(&variable))
+        {
+            self.shadows(variable);
+            self.scope.push(variable);
+            self.named.entry(&binder.name).or_default().push(variable);
+        }
         if let Some(place) = usize::try_from(variable).ok().and_then(|at| self.variables.get_mut(at)) {
             *place = of.clone();
         }
+    }
+
+    /// Warns if a variable hides another that is not taken up in it.
+    fn shadows(&mut self, variable: u32) {
+        let Some(new) = self.binder(variable) else { return };
+        let Some(hidden) = self.hidden(variable).and_then(|old| self.binder(old)) else { return };
+        if self.taken_up.contains(&variable) || new.name.starts_with('_') {
+            return;
+        }
+        let (range, other) = (new.range, hidden.range);
+        let message = format!("this hides another `{}`", new.name);
+        let note = "which is bound here".to_owned();
+        self.warning(TypeCode::Shadowed, range, message).other = Some(OtherPlace { node: None, range: other, note });
     }
 
     fn bind(&mut self, pattern: &LetPattern, of: &Ty, value: Option<TextRange>) {
@@ -424,10 +496,13 @@ impl Walk<'_, '_> {
         let matched = self.expr(scrutinee, None);
         let mut of = None;
         for arm in arms {
-            self.arm_head(arm, &matched);
-            let given = self.expr(&arm.body, expected);
+            let given = self.within(|walk| {
+                walk.arm_head(arm, &matched);
+                walk.expr(&arm.body, expected)
+            });
             of = Some(self.either(of, given));
         }
+        self.exhaustive(arms, &matched, scrutinee.range);
         of.unwrap_or(Ty::Unknown)
     }
 
@@ -440,6 +515,7 @@ impl Walk<'_, '_> {
 
     /// Gives what a pattern binds its types. Patterns are never wrong: one that cannot fit does not fit.
     fn pattern(&mut self, pattern: &MatchPattern, of: &Ty) {
+        self.may_fit(pattern, of);
         match &pattern.kind {
             MatchPatternKind::Variable(variable) => self.set(*variable, of),
             MatchPatternKind::List(parts) => {
@@ -546,6 +622,15 @@ impl Walk<'_, '_> {
             return Some("put it in a `Some`".to_owned());
         }
         None
+    }
+}
+
+/// What a pattern binds.
+fn variables(pattern: &LetPattern, into: &mut Vec<u32>) {
+    match &pattern.kind {
+        LetPatternKind::Variable(variable) => into.push(*variable),
+        LetPatternKind::Tuple(parts) => parts.iter().for_each(|part| variables(part, into)),
+        LetPatternKind::Wildcard | LetPatternKind::Unit => {}
     }
 }
 

@@ -122,6 +122,10 @@ fn check(text: &str) -> Checked {
     for (entity, program) in &types.programs {
         let checked = checker.check(LinkNode::Entity(*entity), program);
         whole.problems.extend(checked.problems);
+        // The standard library's own are not what is looked for.
+        if types.imported.definitions[entity].0.as_str() == "Acme.f" {
+            whole.warnings.extend(checked.warnings);
+        }
         whole.expressions += checked.expressions;
         whole.known += checked.known;
     }
@@ -382,6 +386,82 @@ fn what_may_be_right_passes() {
 }
 
 #[test]
+fn what_may_be_wrong_is_a_warning() {
+    let cases: &[(&str, TypeCode, &str)] = &[
+        ("let f (a: Int) : Int =\n  let b = a\n  a", TypeCode::Unused, "`b` is not used"),
+        ("let f (a: Int) : List<Int> = Stdlib.List.map [ a ] (fun x -> 1)", TypeCode::Unused, "`x` is not used"),
+        (
+            "let f (a: Int) : Int =\n  let b = a\n  let g = fun b -> b + 1\n  g b",
+            TypeCode::Shadowed,
+            "this hides another `b`",
+        ),
+        (
+            "let f (a: Colour) : Int = match a with | Red -> 1 | Mixed(_, _) -> 2",
+            TypeCode::Unmatched,
+            "this match has no case for `Green`",
+        ),
+        (
+            "let f (a: Option.Option<Bool>) : Int = match a with | None -> 1 | Some true -> 2",
+            TypeCode::Unmatched,
+            "this match has no case for `Some false`",
+        ),
+        (
+            "let f (a: List<Int>) : Int = match a with | [] -> 1 | [ _ ] -> 2",
+            TypeCode::Unmatched,
+            "this match has no case for `_ :: (_ :: _)`",
+        ),
+        (
+            "let f (a: Int) : Int = match a with | 1 -> 1 | 2 -> 2",
+            TypeCode::Unmatched,
+            "this match has no case for `_`",
+        ),
+        (
+            "let f (a: Bool) : Int = match (a, a) with | (true, _) -> 1 | (_, true) -> 2",
+            TypeCode::Unmatched,
+            "this match has no case for `(false, false)`",
+        ),
+        (
+            "let f (a: Colour) : Int = match a with | Red -> 1 | _ when true -> 2",
+            TypeCode::Unmatched,
+            "this match has no case for `Green`",
+        ),
+        (
+            "let f (a: Int) : Int = match a with | 1 -> 1 | _ -> 2 | 3 -> 3",
+            TypeCode::Unreachable,
+            "nothing comes to this case: those before it take everything",
+        ),
+        (
+            "let f (a: Colour) : Int = match a with | Redd -> 1 | _ -> 2",
+            TypeCode::Unreachable,
+            "this never fits: `Colour` has no case `Redd`",
+        ),
+        (
+            "let f (a: Colour) : Int = match a with | Mixed(_) -> 1 | _ -> 2",
+            TypeCode::Unreachable,
+            "this never fits: `Mixed` has 2 fields, not 1",
+        ),
+    ];
+    for (text, code, message) in cases {
+        let found = check(text);
+        assert!(found.problems.is_empty(), "{text}\n{:#?}", found.problems);
+        let [warning] = found.warnings.as_slice() else { panic!("{text}\n{:#?}", found.warnings) };
+        assert_eq!((warning.code, warning.message.as_str()), (*code, *message), "{text}");
+    }
+    for text in [
+        "let f (a: Int) : Int =\n  let _b = a\n  let _ = a\n  a",
+        "let f (a: Int) : Int =\n  let b = a\n  let b = b + 1\n  b",
+        "let f (a: Int) : Int =\n  let g = fun b -> b + 1\n  let h = fun b -> b + 2\n  (g a) + (h a)",
+        "let f (a: Colour) : Int = match a with | Red | Green -> 1 | Mixed(part, _) -> part",
+        "let f (a: List<Bool>) : Int = match a with | [] -> 1 | true :: _ -> 2 | false :: _ -> 3",
+        "let f (a: Bool) : Int = match (a, [ a ]) with | (true, _) -> 1 | (false, []) -> 2 | (_, _ :: _) -> 3",
+        "let f (a: Int) : Int = match a with | 1 -> 1 | n -> n",
+    ] {
+        let found = check(text);
+        assert!(found.warnings.is_empty(), "{text}\n{:#?}", found.warnings);
+    }
+}
+
+#[test]
 fn equal_types_under_two_names_are_one() {
     let two = "type A = { x: Int }\ntype B = { x: Int }\ntype C = { y: Int }";
     let same = check(&format!("{two}\nlet f (a: A) : B = a")).problems;
@@ -392,12 +472,15 @@ fn equal_types_under_two_names_are_one() {
 
 #[test]
 fn a_type_too_large_to_write_down_is_unknown() {
+    let matches: String =
+        (0..200).map(|at| format!("\n  | (Some {at}, _, _) | (_, Some {at}, _) | (_, _, Some {at}) -> {at}")).collect();
     let lets: String = (1..200).map(|at| format!("  let x{at} = (x{}, x{})\n", at - 1, at - 1)).collect();
     let guessed: String = (1..200).map(|at| format!("  let x{at} = [ (x{}, x{}) ]\n", at - 1, at - 1)).collect();
     let aliases: String = (1..200).map(|at| format!("type A{at} = A{} * A{}\n", at - 1, at - 1)).collect();
     for text in [
         format!("let f (a: Int) : Int =\n  let x0 = a\n{lets}  \"x\""),
         format!("let f (a: Int) : Int =\n  let x0 = []\n{guessed}  \"x\""),
+        format!("let f (a: Option.Option<Int>) : Int =\n  match (a, a, a) with{matches}"),
         format!("type A0 = Int\n{aliases}let f (a: A60) : Int = \"x\""),
     ] {
         assert!(check(&text).problems.len() <= 1, "{text}");
