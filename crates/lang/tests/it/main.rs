@@ -13,6 +13,7 @@ mod golden;
 mod laws;
 mod linking;
 mod real_tree;
+mod seeded;
 mod spec;
 mod support;
 mod types;
