@@ -46,83 +46,71 @@ impl Snapshot<'_> {
     /// If something named is not there.
     pub fn check(&self, scope: &CheckScope) -> Result<CheckReport, EngineError> {
         let look = self.look()?;
-        let mut patch = None;
-        let mut written = BTreeSet::new();
         let entities = match scope {
-            CheckScope::View => {
-                let all: Vec<_> = look.names_below("")?.into_iter().map(|(_, entity)| entity).collect();
-                written.extend(&all);
-                all
-            }
+            CheckScope::View => look.names_below("")?.into_iter().map(|(_, entity)| entity).collect(),
             CheckScope::Names(names) => {
-                let mut entities = Vec::new();
+                let mut entities = BTreeSet::new();
                 for name in names {
                     let below = look.names_below(name)?;
                     entities.extend(below.iter().map(|(_, entity)| *entity));
                     // A name may be a module and a definition.
                     match look.find(name) {
-                        Ok(found) => entities.push(found.entity),
+                        Ok(found) => {
+                            entities.insert(found.entity);
+                        }
                         Err(_) if !below.is_empty() => {}
                         Err(error) => return Err(error),
                     }
                 }
-                written.extend(&entities);
                 entities
             }
             CheckScope::Patch(prefix) => {
                 let id = patches::find_or_focused(&self.tx, &self.workspace, prefix.as_deref())?;
-                patch = Some(patches::summary(&look, &self.workspace, &id)?);
                 let ops = diff::ops_of(&look, &self.workspace, &id)?;
-                written.extend(ops.iter().filter(|op| op.content().is_some()).map(|op| op.entity));
-                touched_by(&look, ops.iter().map(|op| op.entity).collect(), true)?
+                let before = Look { tx: &self.tx, view: View::main(&self.tx) };
+                let mut report = check_change(&look, &before, &ops, true)?;
+                report.patch = Some(patches::summary(&look, &self.workspace, &id)?);
+                return Ok(report);
             }
         };
-        let mut report = check(&look, &entities, &written)?;
-        report.patch = patch;
-        Ok(report)
+        check(&look, &entities, &entities)
     }
 }
 
-/// The errors that revisions bring into main: all in what they write, and in the rest those that main has not.
-pub(crate) fn broken_by(tx: &ReadTx<'_>, ops: &[Arc<Op>]) -> Result<Vec<Problem>, EngineError> {
+/// The errors that ops bring into main: all in what they write, and elsewhere those that main has not.
+pub(crate) fn broken_by(tx: &ReadTx<'_>, ops: &[Op]) -> Result<Vec<Problem>, EngineError> {
     let mut overlay = Overlay::default();
-    let (mut changed, mut written) = (BTreeSet::new(), BTreeSet::new());
-    for op in ops {
-        overlay.add(op.id(), Arc::clone(op));
-        changed.insert(op.entity);
-        if op.content().is_some() {
-            written.insert(op.entity.to_string());
-        }
-    }
+    ops.iter().for_each(|op| overlay.add(op.id(), Arc::new(op.clone())));
     let after = Look { tx, view: View::over(tx, overlay)? };
-    let mut errors = check(&after, &touched_by(&after, changed, false)?, &BTreeSet::new())?.problems;
+    let before = Look { tx, view: View::main(tx) };
+    let mut errors = check_change(&after, &before, ops, false)?.problems;
     // What is deleted is a conflict, which is told as one.
     errors.retain(|problem| problem.severity == Severity::Error && problem.code != DELETED);
-    let others = errors.iter().filter(|problem| !written.contains(&problem.entity));
-    let others: BTreeSet<&str> = others.map(|problem| &*problem.entity).collect();
-    if !others.is_empty() {
-        let entities = others.into_iter().map(str::parse).collect::<Result<Vec<EntityId>, _>>()?;
-        let before = check(&Look { tx, view: View::main(tx) }, &entities, &BTreeSet::new())?.problems;
-        let same = |one: &Problem, other: &Problem| {
-            (&one.entity, &one.code, &one.message) == (&other.entity, &other.code, &other.message)
-        };
-        errors.retain(|error| written.contains(&error.entity) || !before.iter().any(|known| same(known, error)));
-    }
     Ok(errors)
 }
 
-/// What is to be checked after these changed: they, and what sees a changed interface.
+/// Checks what ops change and what that can break. Of what they do not write, only what `before` does not have is a problem.
 ///
-/// With `by_name`, those count too that lead there by a name which meant nothing when it was saved; that takes a look at all
-/// definitions of the store.
-fn touched_by(look: &Look<'_>, changed: BTreeSet<EntityId>, by_name: bool) -> Result<Vec<EntityId>, EngineError> {
-    let mut links = ViewLinks::new(look);
-    let leading = if by_name { look.leading_by_name()? } else { BTreeMap::new() };
-    let mut seen = changed.clone();
-    let mut shown: Vec<EntityId> = changed.into_iter().collect();
+/// With `by_name`, those count too that lead to something by a name which meant nothing when they were saved; that takes a look at
+/// all definitions of the store.
+fn check_change(after: &Look<'_>, before: &Look<'_>, ops: &[Op], by_name: bool) -> Result<CheckReport, EngineError> {
+    let (mut written, mut otherwise) = (BTreeSet::new(), BTreeSet::new());
+    for op in ops {
+        let of = if op.content().is_some() { &mut written } else { &mut otherwise };
+        of.insert(op.entity);
+    }
+    let mut links = ViewLinks::new(after);
+    let leading = if by_name { after.leading_by_name()? } else { BTreeMap::new() };
+    let mut seen: BTreeSet<EntityId> = written.union(&otherwise).copied().collect();
+    let mut shown = Vec::new();
+    for entity in &seen {
+        if otherwise.contains(entity) || !shows_as_before(&mut links, before, *entity)? {
+            shown.push(*entity);
+        }
+    }
     let mut expanded: BTreeSet<EntityId> = shown.iter().copied().collect();
     while let Some(entity) = shown.pop() {
-        let mut users: BTreeSet<_> = look.view.dependents(&entity)?.into_iter().collect();
+        let mut users: BTreeSet<_> = after.view.dependents(&entity)?.into_iter().collect();
         users.extend(leading.get(&entity).into_iter().flatten());
         for user in users {
             seen.insert(user);
@@ -133,7 +121,25 @@ fn touched_by(look: &Look<'_>, changed: BTreeSet<EntityId>, by_name: bool) -> Re
         }
     }
     links.scope.check()?;
-    Ok(seen.into_iter().collect())
+    let mut report = check(after, &seen, &written)?;
+    let written: BTreeSet<String> = written.iter().map(ToString::to_string).collect();
+    let elsewhere = report.problems.iter().filter(|problem| !written.contains(&problem.entity));
+    let others: BTreeSet<&str> = elsewhere.map(|problem| &*problem.entity).collect();
+    if !others.is_empty() {
+        let others = others.into_iter().map(str::parse).collect::<Result<BTreeSet<EntityId>, _>>()?;
+        let same = |of: &Problem| (of.entity.clone(), of.code.clone(), of.message.clone());
+        let known: BTreeSet<_> = check(before, &others, &BTreeSet::new())?.problems.iter().map(same).collect();
+        report.problems.retain(|problem| written.contains(&problem.entity) || !known.contains(&same(problem)));
+        count(&mut report);
+    }
+    Ok(report)
+}
+
+/// Whether others see the same of a definition as before, as long as what that speaks of is the same.
+fn shows_as_before(links: &mut ViewLinks<'_>, before: &Look<'_>, entity: EntityId) -> Result<bool, EngineError> {
+    let Some(before) = before.content(&entity)? else { return Ok(false) };
+    let (now, before) = (links.skeleton(LinkNode::Entity(entity))?, links.skeleton(LinkNode::Pinned(before))?);
+    Ok(now.zip(before).is_some_and(|(now, before)| now.shows_the_same(&before)))
 }
 
 /// Whether what others see of a definition says something of an entity.
@@ -179,14 +185,13 @@ fn shows(links: &mut ViewLinks<'_>, user: EntityId, entity: EntityId) -> Result<
 /// Warnings on how a definition is written are told of those in `written`.
 pub(crate) fn check(
     look: &Look<'_>,
-    entities: &[EntityId],
+    entities: &BTreeSet<EntityId>,
     written: &BTreeSet<EntityId>,
 ) -> Result<CheckReport, EngineError> {
     let types = ViewTypes { links: RefCell::new(ViewLinks::new(look)), look, failure: RefCell::default() };
     let checker = Checker::new(&types);
     let mut report = CheckReport::default();
-    let entities: BTreeSet<_> = entities.iter().copied().collect();
-    for entity in entities {
+    for &entity in entities {
         let Some(found) = look.found(&entity)? else { continue };
         report.definitions += 1;
         let definition = look.definition(&found.content)?;
@@ -223,10 +228,14 @@ pub(crate) fn check(
         };
         at(a).cmp(&at(b))
     });
+    count(&mut report);
+    Ok(report)
+}
+
+fn count(report: &mut CheckReport) {
     report.errors = report.problems.iter().filter(|problem| problem.severity == Severity::Error).count() as u64;
     report.warnings = report.problems.len() as u64 - report.errors;
     report.valid = report.errors == 0;
-    Ok(report)
 }
 
 /// A problem before it is placed.

@@ -443,7 +443,7 @@ impl Transaction<'_> {
         let mut ops = Vec::new();
         for (_, revision) in members {
             let body = patch::revision_body(&*self.tx, revision)?;
-            ops.extend(body.into_iter().flat_map(|body| body.ops).map(std::sync::Arc::new));
+            ops.extend(body.into_iter().flat_map(|body| body.ops));
         }
         crate::check::broken_by(&self.tx, &ops)
     }

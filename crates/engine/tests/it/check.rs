@@ -82,6 +82,20 @@ fn a_changed_type_is_followed_through_aliases_and_signatures() {
 }
 
 #[test]
+fn a_change_that_nobody_sees_is_checked_alone() {
+    let desk = Desk::with(CODE);
+    let text = "module Acme.Shop\n\n/// What it costs.\nlet fee (all: Cents) : Int64 = all.amount / 100L\n";
+    desk.save("work", text).unwrap();
+    assert_eq!(check(&desk, &FOCUSED).definitions, 1);
+    // A parameter of another type is seen, with another name it is not.
+    desk.save("work", "module Acme.Shop\n\nlet fee (all: Int64) : Int64 = all\n").unwrap();
+    let report = check(&desk, &FOCUSED);
+    assert_eq!(report.definitions, 3);
+    let codes: Vec<_> = found(&report).into_iter().map(|(_, code, location, _)| (code, location)).collect();
+    assert_eq!(codes, [("argument", "Acme.Shop.total"), ("argument", "Acme.Shop.usual")]);
+}
+
+#[test]
 fn deleted_and_deprecated_names_are_told() {
     let desk = Desk::with(CODE);
     desk.rm("work", "fee").unwrap();

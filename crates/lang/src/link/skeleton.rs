@@ -61,6 +61,17 @@ impl Skeleton {
         Self { bytes: to.to.finish(), slots: to.slots, interface }
     }
 
+    /// Whether others see the same of both, as long as what that speaks of is the same too. False where what they see cannot be
+    /// told from the text alone.
+    #[must_use]
+    pub fn shows_the_same(&self, other: &Self) -> bool {
+        let seen = |of: &Self| {
+            let slots = of.slots.iter().take_while(|slot| slot.at < of.interface);
+            (of.bytes.get(..of.interface).map(<[u8]>::to_vec), slots.cloned().collect::<Vec<_>>())
+        };
+        self.interface > 0 && seen(self) == seen(other)
+    }
+
     /// What it refers to, each place by itself, in order.
     pub fn targets(&self) -> impl Iterator<Item = &SlotTarget> {
         self.slots.iter().map(|slot| &slot.target)
