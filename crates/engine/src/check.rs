@@ -73,7 +73,7 @@ impl Snapshot<'_> {
                 return Ok(report);
             }
         };
-        check(&look, &entities, &entities)
+        check(&look, &entities, &entities)?.into_report(&look)
     }
 }
 
@@ -121,18 +121,18 @@ fn check_change(after: &Look<'_>, before: &Look<'_>, ops: &[Op], by_name: bool) 
         }
     }
     links.scope.check()?;
-    let mut report = check(after, &seen, &written)?;
+    let mut found = check(after, &seen, &written)?;
     let written: BTreeSet<String> = written.iter().map(ToString::to_string).collect();
-    let elsewhere = report.problems.iter().filter(|problem| !written.contains(&problem.entity));
-    let others: BTreeSet<&str> = elsewhere.map(|problem| &*problem.entity).collect();
+    let elsewhere = found.problems.iter().filter(|(problem, _)| !written.contains(&problem.entity));
+    let others: BTreeSet<&str> = elsewhere.map(|(problem, _)| &*problem.entity).collect();
     if !others.is_empty() {
         let others = others.into_iter().map(str::parse).collect::<Result<BTreeSet<EntityId>, _>>()?;
         let same = |of: &Problem| (of.entity.clone(), of.code.clone(), of.message.clone());
-        let known: BTreeSet<_> = check(before, &others, &BTreeSet::new())?.problems.iter().map(same).collect();
-        report.problems.retain(|problem| written.contains(&problem.entity) || !known.contains(&same(problem)));
-        count(&mut report);
+        let known = check(before, &others, &BTreeSet::new())?.problems;
+        let known: BTreeSet<_> = known.iter().map(|(problem, _)| same(problem)).collect();
+        found.problems.retain(|(problem, _)| written.contains(&problem.entity) || !known.contains(&same(problem)));
     }
-    Ok(report)
+    found.into_report(after)
 }
 
 /// Whether others see the same of a definition as before, as long as what that speaks of is the same.
@@ -183,14 +183,15 @@ fn shows(links: &mut ViewLinks<'_>, user: EntityId, entity: EntityId) -> Result<
 /// Checks entities of a view.
 ///
 /// Warnings on how a definition is written are told of those in `written`.
-pub(crate) fn check(
+fn check(
     look: &Look<'_>,
     entities: &BTreeSet<EntityId>,
     written: &BTreeSet<EntityId>,
-) -> Result<CheckReport, EngineError> {
+) -> Result<Findings, EngineError> {
     let types = ViewTypes { links: RefCell::new(ViewLinks::new(look)), look, failure: RefCell::default() };
     let checker = Checker::new(&types);
     let mut report = CheckReport::default();
+    let mut problems_found = Vec::new();
     for &entity in entities {
         let Some(found) = look.found(&entity)? else { continue };
         report.definitions += 1;
@@ -214,7 +215,8 @@ pub(crate) fn check(
             let page = Page::of(look, &found, &definition)?;
             for raw in problems {
                 let other = raw.problem.other.as_ref().map(|other| place(&types, &page, other)).transpose()?;
-                report.problems.push(page.problem(raw, other.flatten()));
+                let unknown = raw.unknown.clone();
+                problems_found.push((page.problem(raw, other.flatten()), unknown));
             }
         }
     }
@@ -222,20 +224,40 @@ pub(crate) fn check(
         return Err(error);
     }
     types.links.into_inner().scope.check()?;
-    report.problems.sort_by(|a, b| {
+    Ok(Findings { report, problems: problems_found })
+}
+
+/// What checking found, before it is put in order.
+struct Findings {
+    report: CheckReport,
+    /// With the name that means nothing, if that is the problem.
+    problems: Vec<(Problem, Option<String>)>,
+}
+
+/// For so many unknown names is said what may have been meant: each takes a look at all names.
+const SUGGESTED_MAX: usize = 16;
+
+impl Findings {
+    fn into_report(mut self, look: &Look<'_>) -> Result<CheckReport, EngineError> {
         let at = |problem: &Problem| {
             (problem.severity, problem.place.location.clone(), problem.place.row, problem.place.column)
         };
-        at(a).cmp(&at(b))
-    });
-    count(&mut report);
-    Ok(report)
-}
-
-fn count(report: &mut CheckReport) {
-    report.errors = report.problems.iter().filter(|problem| problem.severity == Severity::Error).count() as u64;
-    report.warnings = report.problems.len() as u64 - report.errors;
-    report.valid = report.errors == 0;
+        self.problems.sort_by_cached_key(|(problem, _)| at(problem));
+        let unknown = self.problems.iter_mut().filter_map(|(problem, unknown)| Some((problem, unknown.as_ref()?)));
+        let scope = ViewScope::new(look);
+        for (problem, spelled) in unknown.take(SUGGESTED_MAX) {
+            let module = problem.place.location.rsplit_once('.').map_or("", |(module, _)| module);
+            let near = dm_lang::lookup::suggest(&scope, module, spelled);
+            problem.hint = near.first().map(|name| format!("did you mean `{name}`?"));
+        }
+        scope.check()?;
+        let mut report = self.report;
+        report.problems = self.problems.into_iter().map(|(problem, _)| problem).collect();
+        report.errors = report.problems.iter().filter(|problem| problem.severity == Severity::Error).count() as u64;
+        report.warnings = report.problems.len() as u64 - report.errors;
+        report.valid = report.errors == 0;
+        Ok(report)
+    }
 }
 
 /// A problem before it is placed.
@@ -243,17 +265,19 @@ struct Raw {
     severity: Severity,
     code: &'static str,
     problem: TypeProblem,
+    /// The name that means nothing, for which another may have been meant.
+    unknown: Option<String>,
 }
 
 impl Raw {
     fn of(severity: Severity, problem: TypeProblem) -> Self {
-        Self { severity, code: problem.code.as_str(), problem }
+        Self { severity, code: problem.code.as_str(), problem, unknown: None }
     }
 
     fn named(severity: Severity, code: &'static str, range: TextRange, message: String, hint: Option<String>) -> Self {
         // The code of types is not shown.
         let problem = TypeProblem { code: dm_lang::TypeCode::Type, range, message, other: None, hint };
-        Self { severity, code, problem }
+        Self { severity, code, problem, unknown: None }
     }
 }
 
@@ -284,12 +308,10 @@ fn uses(look: &Look<'_>, definition: &Definition, found: &Found, into: &mut Vec<
                     let hint = Some("the next save of this definition fixes it".to_owned());
                     into.push(Raw::named(Severity::Warning, "bound-by-name", range, message, hint));
                 } else {
-                    let scope = ViewScope::new(look);
-                    let near = dm_lang::lookup::suggest(&scope, found.location.module_path(), spelled);
-                    scope.check()?;
-                    let hint = near.first().map(|name| format!("did you mean `{name}`?"));
                     let message = format!("`{spelled}` means nothing here");
-                    into.push(Raw::named(Severity::Warning, "unknown-name", range, message, hint));
+                    let mut raw = Raw::named(Severity::Warning, "unknown-name", range, message, None);
+                    raw.unknown = Some(spelled.to_owned());
+                    into.push(raw);
                 }
             }
             Target::Entity(entity) => {

@@ -2,6 +2,7 @@
 //!
 //! Deliberately absent: anything kept between calls. A link is worked out from all that its definition reaches, each time.
 
+use std::rc::Rc;
 use std::sync::Arc;
 
 use dm_lang::{Lead, LinkNode, LinkSource, Linked, Program, Skeleton, SlotTarget};
@@ -46,6 +47,17 @@ pub(crate) struct ViewLinks<'l> {
     programs: FxHashMap<DefHash, Option<Arc<Program>>>,
     skeletons: FxHashMap<DefHash, Option<Arc<Skeleton>>>,
     known: FxHashMap<LinkNode, Linked>,
+    entities: FxHashMap<EntityId, Rc<Standing>>,
+}
+
+/// How an entity stands in a view.
+#[derive(Default)]
+struct Standing {
+    content: Option<DefHash>,
+    /// Whether people disagree on what it is.
+    contested: bool,
+    /// What it stays on, by what is pinned.
+    pins: Vec<(EntityId, DefHash)>,
 }
 
 impl<'l> ViewLinks<'l> {
@@ -56,7 +68,30 @@ impl<'l> ViewLinks<'l> {
             programs: FxHashMap::default(),
             skeletons: FxHashMap::default(),
             known: FxHashMap::default(),
+            entities: FxHashMap::default(),
         }
+    }
+
+    fn standing(&mut self, entity: EntityId) -> Result<Rc<Standing>, EngineError> {
+        if let Some(known) = self.entities.get(&entity) {
+            return Ok(Rc::clone(known));
+        }
+        let mut standing = Standing::default();
+        if let Some(state) = self.look.state(&entity)? {
+            standing.content = self.look.content(&entity)?;
+            let heads = self.look.view.heads(&entity, Register::Content)?;
+            standing.contested = heads.windows(2).any(|pair| matches!(pair, [one, other] if one.value != other.value));
+            for register in state.registers.keys() {
+                if let Register::Pin(target) = register
+                    && let Some(Value::Pin(Some(pinned))) = self.look.view.value(&entity, *register)?
+                {
+                    standing.pins.push((*target, pinned));
+                }
+            }
+        }
+        let standing = Rc::new(standing);
+        self.entities.insert(entity, Rc::clone(&standing));
+        Ok(standing)
     }
 
     /// What something means; `None` if its text cannot be read.
@@ -68,9 +103,9 @@ impl<'l> ViewLinks<'l> {
         Ok(self.known.get(&node).map(|linked| linked.link))
     }
 
-    pub(crate) fn content(&self, node: LinkNode) -> Result<Option<DefHash>, EngineError> {
+    fn content(&mut self, node: LinkNode) -> Result<Option<DefHash>, EngineError> {
         match node {
-            LinkNode::Entity(entity) => self.look.content(&entity),
+            LinkNode::Entity(entity) => Ok(self.standing(entity)?.content),
             LinkNode::Pinned(content) => Ok(Some(content)),
         }
     }
@@ -103,18 +138,10 @@ impl<'l> ViewLinks<'l> {
     }
 
     /// The content on which one thing stays of another.
-    fn pin(&self, from: LinkNode, target: EntityId) -> Result<Option<DefHash>, EngineError> {
+    fn pin(&mut self, from: LinkNode, target: EntityId) -> Result<Option<DefHash>, EngineError> {
         let LinkNode::Entity(from) = from else { return Ok(None) };
-        Ok(match self.look.view.value(&from, Register::Pin(target))? {
-            Some(Value::Pin(pinned)) => pinned,
-            _ => None,
-        })
-    }
-
-    /// Whether people disagree on what an entity is.
-    fn contested(&self, entity: &EntityId) -> Result<bool, EngineError> {
-        let heads = self.look.view.heads(entity, Register::Content)?;
-        Ok(heads.windows(2).any(|pair| matches!(pair, [one, other] if one.value != other.value)))
+        let standing = self.standing(from)?;
+        Ok(standing.pins.iter().find(|(pinned, _)| *pinned == target).map(|(_, content)| *content))
     }
 }
 
@@ -143,7 +170,7 @@ impl LinkSource for ViewLinks<'_> {
         let pin = self.pin(from, entity)?;
         let (node, contested) = match pin {
             Some(content) => (LinkNode::Pinned(content), false),
-            None => (LinkNode::Entity(entity), self.contested(&entity)?),
+            None => (LinkNode::Entity(entity), self.standing(entity)?.contested),
         };
         Ok(if self.program(node)?.is_some() { Lead::To { node, contested } } else { Lead::Nowhere })
     }
