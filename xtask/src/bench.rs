@@ -4,6 +4,7 @@ mod bundle;
 mod corpus;
 mod disk;
 mod ground;
+mod meaning;
 mod network;
 pub mod page;
 mod peers;

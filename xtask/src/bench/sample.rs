@@ -85,23 +85,28 @@ pub struct Usage {
 
 /// Runs a command to its successful end, and says what it took from before its start to after its end.
 pub fn run(command: &mut Command) -> Result<Usage> {
-    run_into(command, Stdio::null())
+    run_into(command, Stdio::null(), &[0])
+}
+
+/// As [`run`], where to say no is an answer too.
+pub fn run_asking(command: &mut Command) -> Result<Usage> {
+    run_into(command, Stdio::null(), &[0, 1])
 }
 
 /// As [`run`], with what the command printed; it is kept in a file of this folder meanwhile.
 pub fn run_and_read(command: &mut Command, folder: &Path) -> Result<(Usage, String)> {
     let path = folder.join("printed");
-    let used = run_into(command, fs::File::create(&path)?.into())?;
+    let used = run_into(command, fs::File::create(&path)?.into(), &[0])?;
     Ok((used, fs::read_to_string(&path)?))
 }
 
-fn run_into(command: &mut Command, printed: Stdio) -> Result<Usage> {
+fn run_into(command: &mut Command, printed: Stdio, fine: &[i32]) -> Result<Usage> {
     command.stdout(printed).stderr(Stdio::null());
     let begin = Instant::now();
     let child = command.spawn().context("the program could not be started")?;
     let used = child.wait4().context("the program could not be waited for")?;
     let seconds = begin.elapsed().as_secs_f64();
-    if !used.status.success() {
+    if !used.status.code().is_some_and(|code| fine.contains(&code)) {
         bail!("{} ended with {}{}", named(command), used.status, said(command));
     }
     let cpu = (used.rusage.utime + used.rusage.stime).as_secs_f64();
