@@ -6,7 +6,7 @@
 //! Deliberately absent: the rules of types, which are `dm_lang`'s, and tests.
 
 use std::cell::RefCell;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use dm_collab::view::{Overlay, View};
@@ -68,7 +68,7 @@ impl Snapshot<'_> {
                 let id = patches::find_or_focused(&self.tx, &self.workspace, prefix.as_deref())?;
                 let ops = diff::ops_of(&look, &self.workspace, &id)?;
                 let before = Look { tx: &self.tx, view: View::main(&self.tx) };
-                let mut report = check_change(&look, &before, &ops, true)?;
+                let mut report = check_change(&look, &before, &ops)?;
                 report.patch = Some(patches::summary(&look, &self.workspace, &id)?);
                 return Ok(report);
             }
@@ -83,24 +83,22 @@ pub(crate) fn broken_by(tx: &ReadTx<'_>, ops: &[Op]) -> Result<Vec<Problem>, Eng
     ops.iter().for_each(|op| overlay.add(op.id(), Arc::new(op.clone())));
     let after = Look { tx, view: View::over(tx, overlay)? };
     let before = Look { tx, view: View::main(tx) };
-    let mut errors = check_change(&after, &before, ops, false)?.problems;
+    let mut errors = check_change(&after, &before, ops)?.problems;
     // What is deleted is a conflict, which is told as one.
     errors.retain(|problem| problem.severity == Severity::Error && problem.code != DELETED);
     Ok(errors)
 }
 
 /// Checks what ops change and what that can break. Of what they do not write, only what `before` does not have is a problem.
-///
-/// With `by_name`, those count too that lead to something by a name which meant nothing when they were saved; that takes a look at
-/// all definitions of the store.
-fn check_change(after: &Look<'_>, before: &Look<'_>, ops: &[Op], by_name: bool) -> Result<CheckReport, EngineError> {
+fn check_change(after: &Look<'_>, before: &Look<'_>, ops: &[Op]) -> Result<CheckReport, EngineError> {
     let (mut written, mut otherwise) = (BTreeSet::new(), BTreeSet::new());
     for op in ops {
         let of = if op.content().is_some() { &mut written } else { &mut otherwise };
         of.insert(op.entity);
     }
     let mut links = ViewLinks::new(after);
-    let leading = if by_name { after.leading_by_name()? } else { BTreeMap::new() };
+    // Who leads somewhere by a name that meant nothing when it was saved counts too.
+    let leading = after.leading_by_name()?;
     let mut seen: BTreeSet<EntityId> = written.union(&otherwise).copied().collect();
     let mut shown = Vec::new();
     for entity in &seen {

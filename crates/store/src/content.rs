@@ -147,16 +147,7 @@ impl ReadTx<'_> {
     /// # Errors
     /// The disk.
     pub fn with_unresolved_names(&self) -> Result<Vec<EntityId>, StoreError> {
-        let sql =
-            "SELECT e.hash, c.refs FROM name n JOIN entity e ON e.id = n.entity JOIN content c ON c.id = e.content";
-        let rows = self.rows(sql, [], |row| {
-            let unresolved = has_unresolved(row.get_ref(1)?.as_blob().unwrap_or_default());
-            Ok(if unresolved { Some(EntityId::from_bytes(row.get(0)?)) } else { None })
-        })?;
-        let mut entities: Vec<EntityId> = rows.into_iter().flatten().collect();
-        entities.sort_unstable();
-        entities.dedup();
-        Ok(entities)
+        self.entity_ids_of("SELECT source FROM dep WHERE target = ?1", [NOWHERE])
     }
 
     fn unpack(&self, row: &Stored) -> Result<Definition, StoreError> {
@@ -186,7 +177,7 @@ impl ReadTx<'_> {
         Ok(references)
     }
 
-    /// The local ids of the entities that a row's definition uses.
+    /// The local ids of the entities that a row's definition uses; [`NOWHERE`] among them if it has a name that means nothing.
     pub(crate) fn uses_ids(&self, local: i64) -> Result<BTreeSet<i64>, StoreError> {
         if let Some(uses) = self.caches.borrow().uses.get(&local) {
             return Ok(uses.iter().copied().collect());
@@ -194,14 +185,10 @@ impl ReadTx<'_> {
         let refs = self.row("SELECT refs FROM content WHERE id = ?1", [local], |row| row.get::<_, Vec<u8>>(0))?;
         let refs = refs.ok_or_else(|| self.damaged(format!("table content has no row {local}")))?;
         let packed = unpack_all(&refs).map_err(|error| self.damaged(format!("content row {local}: {error}")))?;
-        let entity = |packed: Packed| match packed.target {
-            PackedTarget::Entity(local) => Some(local),
-            PackedTarget::Other(_) => None,
-        };
-        Ok(packed.into_iter().filter_map(entity).collect())
+        Ok(packed.iter().filter_map(leads_to).collect())
     }
 
-    /// As [`ReadTx::uses_ids`], as it stands in the row.
+    /// The local ids of the entities that a row's definition uses, as it stands in the row.
     pub(crate) fn uses_stored(&self, local: i64) -> Result<Vec<i64>, StoreError> {
         let refs = self.row("SELECT refs FROM content WHERE id = ?1", [local], |row| row.get::<_, Vec<u8>>(0))?;
         let packed = unpack_all(&refs.unwrap_or_default());
@@ -236,6 +223,9 @@ impl ReadTx<'_> {
     }
 }
 
+/// What a name leads to that means nothing, in place of an entity's local id; those begin at 1.
+pub(crate) const NOWHERE: i64 = 0;
+
 impl WriteTx<'_> {
     /// Stores definitions that are not held yet. What waited for them does not notice: that is the fold's business.
     pub(crate) fn put_content(&mut self, definitions: &[HashedDefinition], packing: Packing) -> Result<(), StoreError> {
@@ -253,8 +243,12 @@ impl WriteTx<'_> {
             )?;
             let mut caches = self.caches.borrow_mut();
             caches.contents.put(*hash, local);
-            let uses = definition.references.iter().filter_map(Reference::entity);
-            let uses: BTreeSet<i64> = uses.filter_map(|entity| caches.entities.local.get(&entity).copied()).collect();
+            let uses = definition.references.iter().filter_map(|reference| match &reference.target {
+                Target::Entity(entity) => caches.entities.local.get(entity).copied(),
+                Target::Unresolved => Some(NOWHERE),
+                Target::Builtin { .. } => None,
+            });
+            let uses: BTreeSet<i64> = uses.collect();
             caches.uses.insert(local, uses.into_iter().collect());
             prefixes.push([hash.prefix64(), local]);
         }
@@ -360,9 +354,30 @@ fn unpack_all(packed: &[u8]) -> Result<Vec<Packed>, dm_model::DecodeError> {
     Ok(references)
 }
 
-fn has_unresolved(packed: &[u8]) -> bool {
-    let is_unresolved = |reference: &Packed| matches!(reference.target, PackedTarget::Other(Target::Unresolved));
-    unpack_all(packed).is_ok_and(|references| references.iter().any(is_unresolved))
+/// What a reference leads to, as `dep` has it.
+fn leads_to(reference: &Packed) -> Option<i64> {
+    match reference.target {
+        PackedTarget::Entity(local) => Some(local),
+        PackedTarget::Other(Target::Unresolved) => Some(NOWHERE),
+        PackedTarget::Other(_) => None,
+    }
+}
+
+/// Fills in for a store of a version before 5 which definitions have names that mean nothing.
+pub(crate) fn fill_nowhere(connection: &rusqlite::Connection) -> rusqlite::Result<()> {
+    let sql =
+        "SELECT DISTINCT e.id, c.refs FROM name n JOIN entity e ON e.id = n.entity JOIN content c ON c.id = e.content";
+    let mut rows = connection.prepare(sql)?;
+    let mut insert = connection.prepare("INSERT OR IGNORE INTO dep (target, source) VALUES (?1, ?2)")?;
+    let all = rows.query_map([], |row| Ok((row.get::<_, i64>(0)?, row.get::<_, Vec<u8>>(1)?)))?;
+    for row in all {
+        let (entity, refs) = row?;
+        // What cannot be read is found by `verify`.
+        if unpack_all(&refs).is_ok_and(|packed| packed.iter().any(|reference| leads_to(reference) == Some(NOWHERE))) {
+            insert.execute((NOWHERE, entity))?;
+        }
+    }
+    Ok(())
 }
 
 /// Why packed references do not unpack.

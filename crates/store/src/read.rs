@@ -159,7 +159,7 @@ impl ReadTx<'_> {
         Ok(found)
     }
 
-    fn entity_ids_of(&self, sql: &str, params: impl rusqlite::Params) -> Result<Vec<EntityId>, StoreError> {
+    pub(crate) fn entity_ids_of(&self, sql: &str, params: impl rusqlite::Params) -> Result<Vec<EntityId>, StoreError> {
         let locals = self.rows(sql, params, |row| row.get::<_, i64>(0))?;
         let mut ids = locals.into_iter().map(|local| self.entity_global(local)).collect::<Result<Vec<_>, _>>()?;
         ids.sort_unstable();

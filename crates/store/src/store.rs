@@ -403,6 +403,9 @@ fn migrate(path: &Path, found: u32) -> Result<(), StoreError> {
     if found < 4 {
         crate::ranges::fill(&connection).map_err(fail)?;
     }
+    if found < 5 {
+        crate::content::fill_nowhere(&connection).map_err(fail)?;
+    }
     connection.execute("UPDATE meta SET version = ?1", [version]).map_err(fail)?;
     connection.execute_batch("COMMIT").map_err(fail)
 }

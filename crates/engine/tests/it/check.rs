@@ -195,6 +195,20 @@ fn a_patch_is_judged_in_main_and_with_what_it_needs() {
 }
 
 #[test]
+fn who_leads_there_by_a_name_that_meant_nothing_counts() {
+    let desk = Desk::new();
+    desk.write("src/shop.dark", "module Acme.Shop\n\nlet total (n: Int64) : Int64 = Later.extra n + 1L\n");
+    desk.import("work", "src", |_| ()).unwrap();
+    desk.save("work", "module Acme.Shop.Later\n\nlet extra (n: Int64) : String = \"x\"\n").unwrap();
+    let report = check(&desk, &FOCUSED);
+    assert_eq!(
+        found(&report).iter().map(|(_, code, location, _)| (*code, *location)).collect::<Vec<_>>(),
+        [("operand", "Acme.Shop.total"), ("bound-by-name", "Acme.Shop.total")]
+    );
+    assert_eq!(refused(&desk, "work"), ["Acme.Shop.total: operand"]);
+}
+
+#[test]
 fn many_errors_are_recorded_in_short() {
     let desk = Desk::new();
     let users: String = (0..400).map(|n| format!("let user{n} (n: Int64) : Int64 = base n + 1L\n\n")).collect();

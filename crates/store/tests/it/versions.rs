@@ -41,6 +41,18 @@ const VERSION_3: Older = Older {
     commands: 8,
 };
 
+/// 6 definitions in main, two of them with names that meant nothing when they were imported, one of which means something by now.
+const VERSION_4: Older = Older {
+    version: 4,
+    packed: include_bytes!("../fixtures/store-v4.db.zst"),
+    view: "c98163df28c5ace0",
+    names: 6,
+    sessions: 2,
+    drafts: 1,
+    remotes: 1,
+    commands: 6,
+};
+
 fn version(path: &Path) -> u32 {
     let connection = rusqlite::Connection::open(path).unwrap();
     connection.query_row("SELECT version FROM meta", [], |row| row.get(0)).unwrap()
@@ -78,4 +90,14 @@ fn a_store_of_version_1_is_brought_up_to_date() {
 #[test]
 fn a_store_of_version_3_is_brought_up_to_date() {
     check(&VERSION_3);
+}
+
+#[test]
+fn a_store_of_version_4_is_brought_up_to_date() {
+    check(&VERSION_4);
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("store.db");
+    fs::write(&path, zstd::decode_all(VERSION_4.packed).unwrap()).unwrap();
+    let store = Store::open(&path, Mode::ReadWrite).unwrap();
+    assert_eq!(store.read().unwrap().with_unresolved_names().unwrap().len(), 2);
 }
