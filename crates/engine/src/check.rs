@@ -6,7 +6,7 @@
 //! Deliberately absent: the rules of types, which are `dm_lang`'s, and tests.
 
 use std::cell::RefCell;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use dm_collab::view::{Overlay, View};
@@ -21,7 +21,7 @@ use crate::error::EngineError;
 use crate::look::{Found, Look};
 use crate::meaning::ViewLinks;
 use crate::patches;
-use crate::report::{CheckReport, Problem, ProblemPlace, Severity};
+use crate::report::{CheckReport, Impact, Problem, ProblemPlace, Severity};
 use crate::scope::ViewScope;
 use crate::snapshot::Snapshot;
 
@@ -70,6 +70,13 @@ impl Snapshot<'_> {
                 let before = Look { tx: &self.tx, view: View::main(&self.tx) };
                 let mut report = check_change(&look, &before, &ops)?;
                 report.patch = Some(patches::summary(&look, &self.workspace, &id)?);
+                for conflict in patches::conflicts_of(&self.tx, &ops)? {
+                    report.conflicts.push(crate::conflicts::sentence(&look, &conflict)?);
+                }
+                for needed in diff::needed_patches(&look, &self.workspace, &id)? {
+                    report.needs.push(patches::summary(&look, &self.workspace, &needed)?);
+                }
+                report.valid &= report.conflicts.is_empty();
                 return Ok(report);
             }
         };
@@ -120,16 +127,29 @@ fn check_change(after: &Look<'_>, before: &Look<'_>, ops: &[Op]) -> Result<Check
     }
     links.scope.check()?;
     let mut found = check(after, &seen, &written)?;
-    let written: BTreeSet<String> = written.iter().map(ToString::to_string).collect();
-    let elsewhere = found.problems.iter().filter(|(problem, _)| !written.contains(&problem.entity));
+    let reaches = seen.len() > written.union(&otherwise).count();
+    // The op that wrote a definition last.
+    let contents = ops.iter().filter(|op| op.content().is_some());
+    let written: BTreeMap<String, String> = contents.map(|op| (op.entity.to_string(), op.id().to_string())).collect();
+    let elsewhere = found.problems.iter().filter(|(problem, _)| !written.contains_key(&problem.entity));
     let others: BTreeSet<&str> = elsewhere.map(|(problem, _)| &*problem.entity).collect();
     if !others.is_empty() {
         let others = others.into_iter().map(str::parse).collect::<Result<BTreeSet<EntityId>, _>>()?;
         let same = |of: &Problem| (of.entity.clone(), of.code.clone(), of.message.clone());
         let known = check(before, &others, &BTreeSet::new())?.problems;
         let known: BTreeSet<_> = known.iter().map(|(problem, _)| same(problem)).collect();
-        found.problems.retain(|(problem, _)| written.contains(&problem.entity) || !known.contains(&same(problem)));
+        found.problems.retain(|(problem, _)| written.contains_key(&problem.entity) || !known.contains(&same(problem)));
     }
+    for (problem, _) in &mut found.problems {
+        problem.op = written.get(&problem.entity).cloned();
+    }
+    let breaks = found.problems.iter().any(|(problem, _)| problem.severity == Severity::Error && problem.op.is_none());
+    found.report.impact = Some(match (ops.is_empty(), breaks, reaches) {
+        (true, ..) => Impact::None,
+        (_, true, _) => Impact::Breaking,
+        (_, _, true) => Impact::Dependents,
+        _ => Impact::Local,
+    });
     found.into_report(after)
 }
 
@@ -395,6 +415,7 @@ impl Page {
         Problem {
             severity: raw.severity,
             code: raw.code.to_owned(),
+            op: None,
             kind: self.kind.clone(),
             entity: self.entity.clone(),
             place,

@@ -232,14 +232,17 @@ pub(crate) fn new_conflicts(
     read: &dyn ProjectionRead,
     members: &[(PatchId, RevisionId)],
 ) -> Result<Vec<Conflict>, EngineError> {
-    let mut overlay = Overlay::default();
+    let mut ops = Vec::new();
     for (_, revision) in members {
-        if let Some(body) = patch::revision_body(read, revision)? {
-            for op in body.ops {
-                overlay.add(op.id(), std::sync::Arc::new(op));
-            }
-        }
+        ops.extend(patch::revision_body(read, revision)?.into_iter().flat_map(|body| body.ops));
     }
+    conflicts_of(read, &ops)
+}
+
+/// The conflicts that laying these ops over main brings, and that main has not.
+pub(crate) fn conflicts_of(read: &dyn ProjectionRead, ops: &[Op]) -> Result<Vec<Conflict>, EngineError> {
+    let mut overlay = Overlay::default();
+    ops.iter().for_each(|op| overlay.add(op.id(), std::sync::Arc::new(op.clone())));
     let known: BTreeSet<_> = View::main(read).conflicts()?.into_iter().map(|conflict| conflict.id).collect();
     let view = View::over(read, overlay)?;
     Ok(view.conflicts()?.into_iter().filter(|conflict| !known.contains(&conflict.id)).collect())

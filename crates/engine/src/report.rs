@@ -716,6 +716,33 @@ pub struct RebuildReport {
     pub view_fingerprint: String,
 }
 
+/// How far a patch reaches.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Impact {
+    /// It changes nothing.
+    None,
+    /// Nobody else sees a difference.
+    Local,
+    /// Others see it, and go on to work as far as can be told.
+    Dependents,
+    /// Others no longer fit.
+    Breaking,
+}
+
+impl Impact {
+    /// The word for it.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::None => "none",
+            Self::Local => "local",
+            Self::Dependents => "dependents",
+            Self::Breaking => "breaking",
+        }
+    }
+}
+
 /// How bad a problem is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
@@ -754,6 +781,9 @@ pub struct Problem {
     pub severity: Severity,
     /// What kind of thing is wrong; a word that stays the same between versions.
     pub code: String,
+    /// The op of the patch that wrote that definition; none where it is only touched by what the patch does elsewhere, or where no patch
+    /// is checked.
+    pub op: Option<String>,
     /// What kind of definition it is in.
     pub kind: String,
     /// That definition's lasting identity.
@@ -773,8 +803,14 @@ pub struct Problem {
 pub struct CheckReport {
     /// The patch that was checked, if one was.
     pub patch: Option<PatchSummary>,
-    /// Whether there is no error.
+    /// Whether there is no error and no conflict.
     pub valid: bool,
+    /// How far a patch reaches.
+    pub impact: Option<Impact>,
+    /// The conflicts that a patch would bring into main, each in a sentence.
+    pub conflicts: Vec<String>,
+    /// The patches that a patch needs, those in main too.
+    pub needs: Vec<PatchSummary>,
     /// How many definitions were looked at.
     pub definitions: u64,
     /// How many expressions they have.

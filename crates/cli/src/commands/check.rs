@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use dm_engine::{CheckReport, CheckScope, EngineError, Problem, ProblemPlace, Severity};
+use dm_engine::{CheckReport, CheckScope, EngineError, Impact, Problem, ProblemPlace, Severity};
 
 use super::pages;
 use crate::args::CheckArgs;
@@ -36,16 +36,29 @@ fn page(report: &CheckReport, page: &mut Page) {
     if let Some(patch) = &report.patch {
         page.line(pages::patch_line(patch));
     }
+    for needed in report.needs.iter().filter(|needed| needed.status != "applied") {
+        page.line(format!("needs {}", pages::patch_line(needed)));
+    }
+    for conflict in &report.conflicts {
+        page.line(format!("{} {conflict}", styled(BAD, "conflict:")));
+    }
     problems(&report.problems, page);
+    if let Some(impact) = report.impact {
+        page.line(match impact {
+            Impact::None => "changes nothing",
+            Impact::Local => "nobody else sees a difference",
+            Impact::Dependents => "others see it, and still fit",
+            Impact::Breaking => "breaks others",
+        });
+    }
     let looked = format!("{} checked", count(report.definitions, "definition"));
-    let found = match (report.errors, report.warnings) {
-        (0, 0) => styled(GOOD, "nothing wrong"),
-        (0, warnings) => styled(WARN, &count(warnings, "warning")),
-        (errors, 0) => styled(BAD, &count(errors, "error")),
-        (errors, warnings) => {
-            let told = format!("{}, {}", count(errors, "error"), count(warnings, "warning"));
-            styled(BAD, &told)
-        }
+    let counts = [(report.conflicts.len() as u64, "conflict"), (report.errors, "error"), (report.warnings, "warning")];
+    let told: Vec<String> =
+        counts.into_iter().filter(|(number, _)| *number > 0).map(|(number, what)| count(number, what)).collect();
+    let found = match (told.as_slice(), report.valid) {
+        ([], _) => styled(GOOD, "nothing wrong"),
+        (told, true) => styled(WARN, &told.join(", ")),
+        (told, false) => styled(BAD, &told.join(", ")),
     };
     page.line(format!("{looked}: {found}"));
 }

@@ -36,7 +36,7 @@ const READING: [Case; 28] = [
     case("search", &["twice"]),
     case("deps", &["fourTimes"]),
     case("dependents", &["twice"]),
-    case("check", &[]),
+    case("check", &["--all"]),
     case("session list", &[]),
     case("session show", &[]),
     case("patch list", &["--all"]),

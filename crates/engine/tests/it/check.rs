@@ -1,6 +1,6 @@
 //! Checks of views and patches: what is found, and how far is looked.
 
-use dm_engine::{CheckReport, CheckScope, EngineError, Severity};
+use dm_engine::{CheckReport, CheckScope, EngineError, Impact, Severity};
 
 use crate::support::{Desk, session};
 
@@ -192,6 +192,33 @@ fn a_patch_is_judged_in_main_and_with_what_it_needs() {
     let both = "module Acme.Shop\n\nlet fee (cents: Cents) : Int64 = 390L\n\nlet next (cents: Cents) : Int64 = fee cents + 1L\n";
     desk.save("work", both).unwrap();
     desk.apply("work").unwrap();
+}
+
+#[test]
+fn a_patch_is_told_whole() {
+    let desk = Desk::with(CODE);
+    let mut impacts = Vec::new();
+    for text in [
+        "let fee (cents: Cents) : Int64 = 1L",
+        "let fee (money: Price) : Int64 = 1L",
+        "let fee (cents: Cents) : Bool = true",
+    ] {
+        desk.save("work", &format!("module Acme.Shop\n\n{text}\n")).unwrap();
+        impacts.push(check(&desk, &FOCUSED).impact.unwrap());
+    }
+    assert_eq!(impacts, [Impact::Local, Impact::Dependents, Impact::Breaking]);
+
+    // What others changed meanwhile is a conflict, and which op wrote what is wrong is said.
+    desk.save("work", "module Acme.Shop\n\nlet fee (cents: Cents) : Int64 = true\n").unwrap();
+    desk.save("other", "module Acme.Shop\n\nlet fee (cents: Cents) : Int64 = 7L\n").unwrap();
+    desk.apply("other").unwrap();
+    let report = check(&desk, &FOCUSED);
+    assert!(!report.valid);
+    assert_eq!(report.conflicts.len(), 1);
+    assert!(report.conflicts[0].contains("Acme.Shop.fee"), "{:?}", report.conflicts);
+    let op = report.problems[0].op.as_ref().unwrap();
+    let ops = desk.engine.snapshot(&session("work")).unwrap().patch(None).unwrap().ops;
+    assert!(ops.iter().any(|made| made.id.as_ref() == Some(op)), "{op} is not among {ops:?}");
 }
 
 #[test]
