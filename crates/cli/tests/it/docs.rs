@@ -37,6 +37,11 @@ fn conflicts() {
 }
 
 #[test]
+fn checks() {
+    walkthrough("checks.md");
+}
+
+#[test]
 fn names() {
     walkthrough("names.md");
 }
