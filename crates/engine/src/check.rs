@@ -12,7 +12,7 @@ use std::sync::Arc;
 use dm_collab::view::{Overlay, View};
 use dm_lang::program::{Item, TypeShape};
 use dm_lang::{CheckSource, Checker, LinkNode, LinkSource as _, OtherPlace, Program, SlotTarget, TypeProblem, Wanted};
-use dm_model::{Definition, EntityId, Op, Register, Target, Value};
+use dm_model::{Definition, EntityId, Op, Target};
 use dm_store::ReadTx;
 use dm_syntax::{LineIndex, TextRange};
 
@@ -215,7 +215,7 @@ fn check(
         report.definitions += 1;
         let definition = look.definition(&found.content)?;
         let mut problems = Vec::new();
-        uses(look, &definition, &found, &mut problems)?;
+        uses(&types, &definition, &found, &mut problems)?;
         let node = LinkNode::Entity(entity);
         match types.program(node) {
             Some(program) => {
@@ -311,7 +311,8 @@ fn syntax(definition: &Definition) -> TypeProblem {
 }
 
 /// What is wrong with the names that a definition uses: unknown, deleted, deprecated.
-fn uses(look: &Look<'_>, definition: &Definition, found: &Found, into: &mut Vec<Raw>) -> Result<(), EngineError> {
+fn uses(types: &ViewTypes<'_>, definition: &Definition, found: &Found, into: &mut Vec<Raw>) -> Result<(), EngineError> {
+    let look = types.look;
     let bound = look.unresolved_now(definition, &found.location)?;
     for (index, reference) in definition.references.iter().enumerate() {
         let range = TextRange { start: reference.start, end: reference.end() };
@@ -333,14 +334,12 @@ fn uses(look: &Look<'_>, definition: &Definition, found: &Found, into: &mut Vec<
                 }
             }
             Target::Entity(entity) => {
-                if look.location_of(entity)?.is_none() {
+                let standing = types.links.borrow_mut().standing(*entity)?;
+                if !standing.lives {
                     let name = look.last_location(entity)?;
                     let message = format!("`{spelled}` is deleted (it was {name})");
                     into.push(Raw::named(Severity::Error, DELETED, range, message, None));
-                } else if let Some(Value::Deprecation(Some(deprecation))) =
-                    look.view.value(entity, Register::Deprecation)?
-                    && *entity != found.entity
-                {
+                } else if let Some(deprecation) = standing.deprecation.as_ref().filter(|_| *entity != found.entity) {
                     let message = format!("`{spelled}` is deprecated: {}", deprecation.reason);
                     let instead = deprecation.replacement.map(|instead| look.last_location(&instead)).transpose()?;
                     let hint = instead.map(|instead| format!("use {instead} instead"));

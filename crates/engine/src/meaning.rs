@@ -52,8 +52,12 @@ pub(crate) struct ViewLinks<'l> {
 
 /// How an entity stands in a view.
 #[derive(Default)]
-struct Standing {
+pub(crate) struct Standing {
     content: Option<DefHash>,
+    /// Whether a name leads to it.
+    pub(crate) lives: bool,
+    /// Why it should no longer be used.
+    pub(crate) deprecation: Option<dm_model::Deprecation>,
     /// Whether people disagree on what it is.
     contested: bool,
     /// What it stays on, by what is pinned.
@@ -72,13 +76,19 @@ impl<'l> ViewLinks<'l> {
         }
     }
 
-    fn standing(&mut self, entity: EntityId) -> Result<Rc<Standing>, EngineError> {
+    pub(crate) fn standing(&mut self, entity: EntityId) -> Result<Rc<Standing>, EngineError> {
         if let Some(known) = self.entities.get(&entity) {
             return Ok(Rc::clone(known));
         }
         let mut standing = Standing::default();
         if let Some(state) = self.look.state(&entity)? {
             standing.content = self.look.content(&entity)?;
+            standing.lives = state.is_live();
+            if state.registers.contains_key(&Register::Deprecation)
+                && let Some(Value::Deprecation(deprecation)) = self.look.view.value(&entity, Register::Deprecation)?
+            {
+                standing.deprecation = deprecation;
+            }
             let heads = self.look.view.heads(&entity, Register::Content)?;
             standing.contested = heads.windows(2).any(|pair| matches!(pair, [one, other] if one.value != other.value));
             for register in state.registers.keys() {
