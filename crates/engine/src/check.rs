@@ -109,7 +109,9 @@ fn check_change(after: &Look<'_>, before: &Look<'_>, ops: &[Op]) -> Result<Check
     let mut seen: BTreeSet<EntityId> = written.union(&otherwise).copied().collect();
     let mut shown = Vec::new();
     for entity in &seen {
-        if otherwise.contains(entity) || !shows_as_before(&mut links, before, *entity)? {
+        // Nobody who could see a difference: what it was need not be read.
+        let alone = !leading.contains_key(entity) && after.view.dependents(entity)?.is_empty();
+        if !alone && (otherwise.contains(entity) || !shows_as_before(&mut links, before, *entity)?) {
             shown.push(*entity);
         }
     }
