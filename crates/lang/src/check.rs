@@ -179,8 +179,6 @@ impl Sameness for &dyn CheckSource {
 
 /// Aliases are followed so far.
 const ALIASES_MAX: usize = 64;
-/// Values are followed so far from the definition that is checked.
-const VALUES_MAX: usize = 64;
 
 impl<'s> Checker<'s> {
     /// A checker of a view.
@@ -192,7 +190,7 @@ impl<'s> Checker<'s> {
     /// Checks a definition: `node` is where it stands in the view.
     #[must_use]
     pub fn check(&self, node: LinkNode, program: &Program) -> Checked {
-        let mut walk = Walk::new(self, node, program, 0);
+        let mut walk = Walk::new(self, node, program);
         match &program.item {
             Item::Fn(function) => walk.function(function),
             Item::Type(declaration) => walk.type_declaration(declaration),
@@ -210,20 +208,35 @@ impl<'s> Checker<'s> {
         walk.finish()
     }
 
-    /// The type of a value.
-    fn value(&self, node: LinkNode, depth: usize) -> Ty {
-        if let Some(known) = self.values.borrow().get(&node) {
-            return known.clone().unwrap_or(Ty::Unknown);
+    /// The type of a value. Values may stand on values without end, so those are kept on a list, not on the stack.
+    fn value(&self, node: LinkNode) -> Ty {
+        let mut waiting = vec![node];
+        while let Some(&at) = waiting.last() {
+            let known = self.values.borrow().get(&at).cloned();
+            let program = self.source.program(at).filter(|_| !matches!(known, Some(Some(_))));
+            let Some(program) = program else {
+                waiting.pop();
+                continue;
+            };
+            let Item::Value(body) = &program.item else {
+                waiting.pop();
+                continue;
+            };
+            self.values.borrow_mut().insert(at, None);
+            let mut walk = Walk::new(self, at, &program);
+            walk.unmet = Some(Vec::new());
+            let found = walk.expr(body, None);
+            let found = walk.metas.settle(&found, true);
+            let unmet = walk.unmet.unwrap_or_default();
+            // Met for the first time: those that it stands on come first, then it once more.
+            if known.is_none() && !unmet.is_empty() {
+                waiting.extend(unmet);
+                continue;
+            }
+            self.values.borrow_mut().insert(at, Some(found));
+            waiting.pop();
         }
-        let program = self.source.program(node).filter(|_| depth < VALUES_MAX);
-        let Some(program) = program else { return Ty::Unknown };
-        let Item::Value(body) = &program.item else { return Ty::Unknown };
-        self.values.borrow_mut().insert(node, None);
-        let mut walk = Walk::new(self, node, &program, depth + 1);
-        let found = walk.expr(body, None);
-        let found = walk.metas.settle(&found, true);
-        self.values.borrow_mut().insert(node, Some(found.clone()));
-        found
+        self.values.borrow().get(&node).cloned().flatten().unwrap_or(Ty::Unknown)
     }
 
     fn builtin(&self, builtin: &'static Builtin) -> Option<Rc<Signature>> {
@@ -256,18 +269,20 @@ struct Walk<'c, 's> {
     uses: Vec<usize>,
     /// The variables in force, innermost last.
     scope: Vec<u32>,
-    /// The same by name.
+    /// Whether each variable is in force.
+    in_force: Vec<bool>,
+    /// Those in force, by name.
     named: FxHashMap<&'c str, Vec<u32>>,
     /// The variables of the `let` at hand whose value uses what they hide.
     taken_up: Vec<u32>,
     /// The type of every expression.
     found: Vec<Ty>,
-    /// How many values lie between the definition that is checked and this one.
-    depth: usize,
+    /// In the walk of a value: the values that it stands on and whose types nobody has asked for yet.
+    unmet: Option<Vec<LinkNode>>,
 }
 
 impl<'c, 's> Walk<'c, 's> {
-    fn new(checker: &'c Checker<'s>, node: LinkNode, program: &'c Program, depth: usize) -> Self {
+    fn new(checker: &'c Checker<'s>, node: LinkNode, program: &'c Program) -> Self {
         Self {
             checker,
             source: checker.source,
@@ -280,10 +295,11 @@ impl<'c, 's> Walk<'c, 's> {
             warnings: Vec::new(),
             uses: vec![0; program.variables.len()],
             scope: Vec::new(),
+            in_force: vec![false; program.variables.len()],
             named: FxHashMap::default(),
             taken_up: Vec::new(),
             found: Vec::new(),
-            depth,
+            unmet: None,
         }
     }
 

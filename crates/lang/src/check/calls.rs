@@ -111,9 +111,18 @@ impl Walk<'_, '_> {
         let Some(program) = self.source.program(node) else { return Meaning::Other(Ty::Unknown) };
         match &program.item {
             Item::Fn(_) => Meaning::Fn(Callee::Package(program, node)),
-            Item::Value(_) => Meaning::Other(self.checker.value(node, self.depth)),
+            Item::Value(_) => Meaning::Other(self.value(node)),
             Item::Type(_) | Item::Test(_) => Meaning::Other(Ty::Unknown),
         }
+    }
+
+    fn value(&mut self, node: LinkNode) -> Ty {
+        let Some(unmet) = &mut self.unmet else { return self.checker.value(node) };
+        let known = self.checker.values.borrow().get(&node).cloned();
+        if known.is_none() {
+            unmet.push(node);
+        }
+        known.flatten().unwrap_or(Ty::Unknown)
     }
 
     /// The type of a name that stands by itself.
@@ -134,10 +143,10 @@ impl Walk<'_, '_> {
     pub(super) fn apply(&mut self, callee: &Expr, type_args: &[Type], args: &[Expr]) -> Ty {
         let args: Vec<_> = args.iter().map(Arg::Written).collect();
         if let ExprKind::Name(name) = &callee.kind {
-            let of = self.call(name, Wanted::FnThenValue, type_args, &args);
-            // The callee is an expression too, known as far as it was found.
-            self.found.push(if of.1 { Ty::UNIT } else { Ty::Unknown });
-            return of.0;
+            let (of, called) = self.call(name, Wanted::FnThenValue, type_args, &args);
+            // The callee is an expression too.
+            self.found.push(called);
+            return of;
         }
         let of = self.expr(callee, None);
         let label = match &callee.kind {
@@ -159,20 +168,19 @@ impl Walk<'_, '_> {
         }
     }
 
-    /// What a call of a name gives, and whether anything is known of what is called.
-    fn call(&mut self, name: &Name, wanted: Wanted, type_args: &[Type], args: &[Arg<'_>]) -> (Ty, bool) {
+    /// What a call of a name gives, and the type of what is called.
+    fn call(&mut self, name: &Name, wanted: Wanted, type_args: &[Type], args: &[Arg<'_>]) -> (Ty, Ty) {
         type_args.iter().for_each(|of| self.well_formed(of));
         match self.meaning(name, wanted) {
-            Meaning::Fn(callee) => (self.call_of_name(name, &callee, type_args, args), true),
-            Meaning::Other(of) => {
-                let known = self.metas.is_known(&of);
-                (self.call_of_type(&of, Some(&name.spelling), name.range, args), known)
-            }
+            Meaning::Fn(callee) => self.call_of_name(name, &callee, type_args, args),
+            Meaning::Other(of) => (self.call_of_type(&of, Some(&name.spelling), name.range, args), of),
         }
     }
 
-    fn call_of_name(&mut self, name: &Name, callee: &Callee, type_args: &[Type], args: &[Arg<'_>]) -> Ty {
-        let Some((type_params, params, result, from)) = callee.signature() else { return Ty::Unknown };
+    fn call_of_name(&mut self, name: &Name, callee: &Callee, type_args: &[Type], args: &[Arg<'_>]) -> (Ty, Ty) {
+        let Some((type_params, params, result, from)) = callee.signature() else {
+            return (Ty::Unknown, Ty::Unknown);
+        };
         if !type_args.is_empty() && type_args.len() != type_params.len() {
             let message = format!(
                 "`{}` takes {}, but is given {}",
@@ -207,25 +215,24 @@ impl Walk<'_, '_> {
             }
             variables.iter().for_each(|(_, of)| self.metas.close(of));
         }
+        let result = self.ty(scope, result);
+        let result = self.metas.written_out(&result);
+        let called: Vec<_> = types.iter().map(|of| self.metas.written_out(of)).collect();
+        let called = Ty::Fn(called, Box::new(result));
         if args.len() > types.len() {
             for arg in args.iter().skip(types.len()) {
                 self.arg(arg, None);
             }
             self.too_many(&name.spelling, types.len(), args);
-            return Ty::Unknown;
+            return (Ty::Unknown, called);
         }
-        if let (Target::Builtin { name, .. }, Some(given)) = (&name.target, &unwrapped)
-            && name == "unwrap"
-        {
-            return self.unwrapped(given, args.first().map(Arg::range));
-        }
-        let result = self.ty(scope, result);
-        let result = self.metas.written_out(&result);
-        if args.len() == types.len() {
-            return result;
-        }
-        let rest = types.iter().skip(args.len()).map(|of| self.metas.written_out(of)).collect();
-        Ty::Fn(rest, Box::new(result))
+        let given = match (&name.target, &unwrapped) {
+            (Target::Builtin { name, .. }, Some(given)) if name == "unwrap" => {
+                self.unwrapped(given, args.first().map(Arg::range))
+            }
+            _ => given_by(&called, args.len()),
+        };
+        (given, called)
     }
 
     /// What `unwrap` gives, whose signature does not say what it takes.
@@ -329,10 +336,8 @@ impl Walk<'_, '_> {
             }
             return Ty::Unknown;
         }
-        if args.len() == params.len() {
-            return self.as_sure_as(of, *result);
-        }
-        Ty::Fn(params.into_iter().skip(args.len()).collect(), result)
+        let given = given_by(&Ty::Fn(params, result), args.len());
+        self.as_sure_as(of, given)
     }
 
     // Pipes.
@@ -359,11 +364,8 @@ impl Walk<'_, '_> {
             }
             PipeStepKind::Lambda(params, body) => {
                 let expected = Ty::Fn(vec![of], Box::new(Ty::Unknown));
-                match self.lambda(params, body, Some(&expected)) {
-                    Ty::Fn(params, result) if params.len() == 1 => *result,
-                    Ty::Fn(params, result) => Ty::Fn(params.into_iter().skip(1).collect(), result),
-                    _ => Ty::Unknown,
-                }
+                let lambda = self.lambda(params, body, Some(&expected));
+                given_by(&lambda, 1)
             }
             PipeStepKind::Infix(op, right) => {
                 let given = self.expr(right, None);
@@ -609,8 +611,19 @@ impl Walk<'_, '_> {
     }
 }
 
+/// What a function gives for so many arguments: its result, or what waits for the rest.
+fn given_by(function: &Ty, args: usize) -> Ty {
+    match function {
+        Ty::Fn(params, result) if params.len() == args => (**result).clone(),
+        Ty::Fn(params, result) if params.len() > args => {
+            Ty::Fn(params.iter().skip(args).cloned().collect(), result.clone())
+        }
+        _ => Ty::Unknown,
+    }
+}
+
 fn piped_into(of: Ty, range: TextRange, args: &[Expr]) -> Vec<Arg<'_>> {
-    // What is piped does not fit where it is piped into.
+    // What does not fit is told where it is piped into.
     std::iter::once(Arg::Piped(of, range)).chain(args.iter().map(Arg::Written)).collect()
 }
 

@@ -62,13 +62,19 @@ impl<'c> Walk<'c, '_> {
 
     /// Takes out of force what was bound since.
     fn leave(&mut self, outer: usize) {
-        for variable in self.scope.split_off(outer.min(self.scope.len())) {
-            if let Some(binder) = self.binder(variable)
-                && let Some(named) = self.named.get_mut(binder.name.as_str())
-            {
-                named.retain(|other| *other != variable);
+        while self.scope.len() > outer {
+            let Some(variable) = self.scope.pop() else { return };
+            if let Some(named) = self.binder(variable).and_then(|binder| self.named.get_mut(binder.name.as_str())) {
+                named.pop();
             }
+            self.put_in_force(variable, false);
         }
+    }
+
+    /// Notes whether a variable is in force, and tells whether it was.
+    fn put_in_force(&mut self, variable: u32, is: bool) -> bool {
+        let place = usize::try_from(variable).ok().and_then(|at| self.in_force.get_mut(at));
+        place.is_some_and(|place| std::mem::replace(place, is))
     }
 
     fn binder(&self, variable: u32) -> Option<&'c Binder> {
@@ -396,8 +402,9 @@ impl<'c> Walk<'c, '_> {
 
     /// Puts a variable in force.
     fn set(&mut self, variable: u32, of: &Ty) {
-        if let Some(binder) = self.binder(variable)
-            && self.named.get(binder.name.as_str()).is_none_or(|named| !named.contains(&variable))
+        // Alternatives of a pattern bind the same one.
+        if !self.put_in_force(variable, true)
+            && let Some(binder) = self.binder(variable)
         {
             self.shadows(variable);
             self.scope.push(variable);

@@ -29,25 +29,31 @@ enum Constructor {
 
 /// The alternatives of one arm that are looked at.
 const ALTERNATIVES_MAX: usize = 256;
+/// A pattern of more parts is not looked at: as values, long lists are as deep as they are long.
+const PARTS_MAX: usize = 256;
 
 impl Walk<'_, '_> {
     /// Warns of what a match leaves out and of arms that nothing reaches.
     pub(super) fn exhaustive(&mut self, arms: &[Arm], matched: &Ty, range: dm_syntax::TextRange) {
-        let mut rows: Vec<Vec<Shape>> = Vec::new();
+        let mut seen: Vec<Shape> = Vec::new();
         for arm in arms {
+            if parts(&arm.pattern) > PARTS_MAX {
+                return;
+            }
             let shapes = shapes(&arm.pattern);
             if shapes.len() > ALTERNATIVES_MAX {
                 return;
             }
-            if rows.iter().any(|row| matches!(row.first(), Some(Shape::Any))) {
+            if seen.iter().any(|shape| matches!(shape, Shape::Any)) {
                 let message = "nothing comes to this case: those before it take everything".to_owned();
                 self.warning(TypeCode::Unreachable, arm.pattern.range, message);
                 return;
             }
             if arm.guard.is_none() {
-                rows.extend(shapes.into_iter().map(|shape| vec![shape]));
+                seen.extend(shapes);
             }
         }
+        let rows: Vec<Vec<&Shape>> = seen.iter().map(|shape| vec![shape]).collect();
         let missing = self.missing(&rows, std::slice::from_ref(matched));
         if let Some([missing]) = missing.as_deref()
             && self.metas.step()
@@ -60,12 +66,12 @@ impl Walk<'_, '_> {
     }
 
     /// A row of values that no row of patterns fits.
-    fn missing(&mut self, rows: &[Vec<Shape>], types: &[Ty]) -> Option<Vec<Shape>> {
+    fn missing(&mut self, rows: &[Vec<&Shape>], types: &[Ty]) -> Option<Vec<Shape>> {
         let Some((of, rest)) = types.split_first() else {
             return if rows.is_empty() { Some(Vec::new()) } else { None };
         };
         // Out of steps, nothing is said to be missing.
-        if !rows.iter().all(|_| self.metas.step()) {
+        if !rows.iter().flatten().all(|_| self.metas.step()) || !self.metas.step() {
             return None;
         }
         let seen: Vec<&Constructor> = rows
@@ -77,28 +83,28 @@ impl Walk<'_, '_> {
             .collect();
         let all = if seen.is_empty() { None } else { self.constructors(of) };
         let Some(all) = all else {
-            let default: Vec<Vec<Shape>> = rows
+            let default: Vec<Vec<&Shape>> = rows
                 .iter()
                 .filter(|row| matches!(row.first(), Some(Shape::Any)))
-                .map(|row| row.iter().skip(1).cloned().collect())
+                .map(|row| row.iter().skip(1).copied().collect())
                 .collect();
             let mut missing = self.missing(&default, rest)?;
             missing.insert(0, Shape::Any);
             return Some(missing);
         };
         for (constructor, parts) in all {
-            let special: Vec<Vec<Shape>> = rows
+            let special: Vec<Vec<&Shape>> = rows
                 .iter()
                 .filter_map(|row| {
                     let (first, others) = row.split_first()?;
-                    let inner = match first {
-                        Shape::Any => vec![Shape::Any; parts.len()],
+                    let inner: Vec<&Shape> = match first {
+                        Shape::Any => vec![&Shape::Any; parts.len()],
                         Shape::Built(other, inner) if *other == constructor && inner.len() == parts.len() => {
-                            inner.clone()
+                            inner.iter().collect()
                         }
                         Shape::Built(..) => return None,
                     };
-                    Some(inner.into_iter().chain(others.iter().cloned()).collect())
+                    Some(inner.into_iter().chain(others.iter().copied()).collect())
                 })
                 .collect();
             let count = parts.len();
@@ -176,6 +182,19 @@ impl Walk<'_, '_> {
         };
         let message = format!("this never fits: what is matched is {}", with_article(&told));
         self.warning(TypeCode::Unreachable, case.range, message);
+    }
+}
+
+/// How many patterns a pattern is made of.
+fn parts(pattern: &MatchPattern) -> usize {
+    let all = |patterns: &[MatchPattern]| patterns.iter().map(parts).sum::<usize>();
+    1 + match &pattern.kind {
+        MatchPatternKind::List(inner)
+        | MatchPatternKind::Tuple(inner)
+        | MatchPatternKind::Or(inner)
+        | MatchPatternKind::Enum(_, inner) => all(inner),
+        MatchPatternKind::Cons(heads, rest) => all(heads) + parts(rest),
+        _ => 0,
     }
 }
 

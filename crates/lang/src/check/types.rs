@@ -110,6 +110,8 @@ pub(super) struct Metas {
     /// Steps left. Types share parts, so a few lines can spell one of more parts than there is memory for; when the steps are
     /// used up, everything counts as unknown.
     fuel: Cell<u32>,
+    /// How deep in two types the comparison at hand is.
+    depth: usize,
 }
 
 /// Steps for one definition; the largest of the public tree takes 4,000.
@@ -117,12 +119,14 @@ const FUEL: u32 = 1 << 20;
 /// A type of more parts counts as unknown.
 const PARTS_MAX: usize = 512;
 
-/// A type is written out so deep; what lies deeper counts as unknown. Only a guess that contains itself comes near.
+/// A type is written out so deep; what lies deeper counts as unknown. Guesses can lead on to guesses as long as the text.
 const DEPTH_MAX: usize = 48;
+/// Two types are compared so deep; deeper they fit.
+const COMPARED_MAX: usize = 256;
 
 impl Metas {
     pub(super) fn new() -> Self {
-        Self { all: Vec::new(), fuel: Cell::new(FUEL) }
+        Self { all: Vec::new(), fuel: Cell::new(FUEL), depth: 0 }
     }
 
     /// Takes a step; false if none is left.
@@ -272,9 +276,16 @@ impl Metas {
 
     /// Gives a value of one type to where another is asked for, and learns from it. False if the runtime certainly refuses.
     pub(super) fn fits(&mut self, wanted: &Ty, given: &Ty, same: &dyn Sameness) -> bool {
-        if !self.step() {
+        if self.depth == COMPARED_MAX || !self.step() {
             return true;
         }
+        self.depth += 1;
+        let fits = self.fits_within(wanted, given, same);
+        self.depth -= 1;
+        fits
+    }
+
+    fn fits_within(&mut self, wanted: &Ty, given: &Ty, same: &dyn Sameness) -> bool {
         let (want, wanted_meta, wanted_holds) = self.last(wanted);
         let (give, _, given_holds) = self.last(given);
         let certain = wanted_holds && given_holds;
@@ -343,9 +354,16 @@ impl Metas {
 
     /// The one type of two values that stand in one list; `None` if the runtime certainly refuses.
     pub(super) fn merge(&mut self, one: &Ty, other: &Ty, same: &dyn Sameness) -> Option<Ty> {
-        if !self.step() {
+        if self.depth == COMPARED_MAX || !self.step() {
             return Some(Ty::Unknown);
         }
+        self.depth += 1;
+        let found = self.merge_within(one, other, same);
+        self.depth -= 1;
+        found
+    }
+
+    fn merge_within(&mut self, one: &Ty, other: &Ty, same: &dyn Sameness) -> Option<Ty> {
         let (left, _, left_holds) = self.last(one);
         let (right, _, right_holds) = self.last(other);
         let merged = match (&left, &right) {
@@ -387,9 +405,16 @@ impl Metas {
 
     /// The type of what is either of two: what they have in common.
     pub(super) fn join(&mut self, one: &Ty, other: &Ty, same: &dyn Sameness) -> Ty {
-        if !self.step() {
+        if self.depth == COMPARED_MAX || !self.step() {
             return Ty::Unknown;
         }
+        self.depth += 1;
+        let found = self.join_within(one, other, same);
+        self.depth -= 1;
+        found
+    }
+
+    fn join_within(&mut self, one: &Ty, other: &Ty, same: &dyn Sameness) -> Ty {
         let (left, _, _) = self.last(one);
         let (right, _, _) = self.last(other);
         match (&left, &right) {

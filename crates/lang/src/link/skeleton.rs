@@ -65,11 +65,10 @@ impl Skeleton {
     /// told from the text alone.
     #[must_use]
     pub fn shows_the_same(&self, other: &Self) -> bool {
-        let seen = |of: &Self| {
-            let slots = of.slots.iter().take_while(|slot| slot.at < of.interface);
-            (of.bytes.get(..of.interface).map(<[u8]>::to_vec), slots.cloned().collect::<Vec<_>>())
-        };
-        self.interface > 0 && seen(self) == seen(other)
+        let slots = |of: &Self| of.slots.partition_point(|slot| slot.at < of.interface);
+        self.interface > 0
+            && self.bytes.get(..self.interface) == other.bytes.get(..other.interface)
+            && self.slots.get(..slots(self)) == other.slots.get(..slots(other))
     }
 
     /// What it refers to, each place by itself, in order.

@@ -485,6 +485,31 @@ fn a_type_too_large_to_write_down_is_unknown() {
     }
 }
 
+/// Goes through a text on the stack that a thread has.
+fn check_on_a_small_stack(text: String) -> Checked {
+    std::thread::Builder::new().stack_size(2 << 20).spawn(move || check(&text)).unwrap().join().unwrap()
+}
+
+#[test]
+fn what_is_long_is_not_deep() {
+    let values: String = (1..3000).map(|at| format!("val v{at} = v{}\n", at - 1)).collect();
+    let text = format!("val v0 = 1\n{values}let f (a: Int) : String = v2999");
+    assert_eq!(check_on_a_small_stack(text).problems.len(), 1, "the last is an `Int` as the first is");
+
+    // Each match finds a list in what the one before found in a list.
+    let lists: String = (1..400).map(|at| format!("    let x{at} = match x{} with | [ y ] -> y\n", at - 1)).collect();
+    let lists = |of: &str| format!("  let {of} = fun x0 ->\n{lists}    x399\n");
+    let text = format!("let f (a: Int) : Bool =\n{}{}  [ g; h ] == [ h; g ]", lists("g"), lists("h"));
+    assert!(check_on_a_small_stack(text).expressions > 800);
+
+    let long = "_; ".repeat(5000);
+    let text = format!("let f (a: List<Int>) : Int = match a with | [ {long}_ ] -> 1 | _ :: _ -> 2");
+    assert!(check_on_a_small_stack(text).problems.is_empty());
+
+    let same: String = (1..900).map(|_| "  let x = 1\n").collect();
+    assert_eq!(check_on_a_small_stack(format!("let f (a: Int) : Int =\n{same}  x")).problems, []);
+}
+
 #[test]
 fn what_the_parser_lets_in_is_never_too_deep() {
     let nested = [
