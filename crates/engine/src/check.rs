@@ -7,6 +7,7 @@
 
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
+use std::rc::Rc;
 use std::sync::Arc;
 
 use dm_collab::view::{Overlay, View};
@@ -15,6 +16,7 @@ use dm_lang::{CheckSource, Checker, LinkNode, LinkSource as _, OtherPlace, Progr
 use dm_model::{Definition, EntityId, Op, Target};
 use dm_store::ReadTx;
 use dm_syntax::{LineIndex, TextRange};
+use rustc_hash::FxHashMap;
 
 use crate::diff;
 use crate::error::EngineError;
@@ -105,21 +107,19 @@ fn check_change(after: &Look<'_>, before: &Look<'_>, ops: &[Op]) -> Result<Check
     }
     let mut links = ViewLinks::new(after);
     // Who leads somewhere by a name that meant nothing when it was saved counts too.
-    let leading = after.leading_by_name()?;
+    let unresolved = after.unresolved_by_leaf()?;
     let mut seen: BTreeSet<EntityId> = written.union(&otherwise).copied().collect();
     let mut shown = Vec::new();
     for entity in &seen {
         // Nobody who could see a difference: what it was need not be read.
-        let alone = !leading.contains_key(entity) && after.view.dependents(entity)?.is_empty();
+        let alone = after.users(*entity, &unresolved)?.is_empty();
         if !alone && (otherwise.contains(entity) || !shows_as_before(&mut links, before, *entity)?) {
             shown.push(*entity);
         }
     }
     let mut expanded: BTreeSet<EntityId> = shown.iter().copied().collect();
     while let Some(entity) = shown.pop() {
-        let mut users: BTreeSet<_> = after.view.dependents(&entity)?.into_iter().collect();
-        users.extend(leading.get(&entity).into_iter().flatten());
-        for user in users {
+        for user in after.users(entity, &unresolved)? {
             seen.insert(user);
             if !expanded.contains(&user) && shows(&mut links, user, entity)? {
                 expanded.insert(user);
@@ -138,9 +138,21 @@ fn check_change(after: &Look<'_>, before: &Look<'_>, ops: &[Op]) -> Result<Check
     if !others.is_empty() {
         let others = others.into_iter().map(str::parse).collect::<Result<BTreeSet<EntityId>, _>>()?;
         let same = |of: &Problem| (of.entity.clone(), of.code.clone(), of.message.clone());
-        let known = check(before, &others, &BTreeSet::new())?.problems;
-        let known: BTreeSet<_> = known.iter().map(|(problem, _)| same(problem)).collect();
-        found.problems.retain(|(problem, _)| written.contains_key(&problem.entity) || !known.contains(&same(problem)));
+        // Of two that read alike, only as many are old as there were.
+        let mut known: BTreeMap<_, usize> = BTreeMap::new();
+        for (problem, _) in check(before, &others, &BTreeSet::new())?.problems {
+            *known.entry(same(&problem)).or_default() += 1;
+        }
+        found.problems.retain(|(problem, _)| {
+            written.contains_key(&problem.entity)
+                || match known.get_mut(&same(problem)) {
+                    Some(left) if *left > 0 => {
+                        *left -= 1;
+                        false
+                    }
+                    _ => true,
+                }
+        });
     }
     for (problem, _) in &mut found.problems {
         problem.op = written.get(&problem.entity).cloned();
@@ -212,6 +224,7 @@ fn check(
     let checker = Checker::new(&types);
     let mut report = CheckReport::default();
     let mut problems_found = Vec::new();
+    let mut pages = Pages::default();
     for &entity in entities {
         let Some(found) = look.found(&entity)? else { continue };
         report.definitions += 1;
@@ -229,14 +242,17 @@ fn check(
                     problems.extend(checked.warnings.into_iter().map(|problem| Raw::of(Severity::Warning, problem)));
                 }
             }
-            None => problems.push(Raw::of(Severity::Error, syntax(&definition))),
+            None => problems.push(syntax(&definition)),
         }
         if !problems.is_empty() {
-            let page = Page::of(look, &found, &definition)?;
-            for raw in problems {
-                let other = raw.problem.other.as_ref().map(|other| place(&types, &page, other)).transpose()?;
-                let unknown = raw.unknown.clone();
-                problems_found.push((page.problem(raw, other.flatten()), unknown));
+            let Some(page) = page_of(look, entity, &mut pages)? else { continue };
+            for mut raw in problems {
+                let other = match &raw.problem.other {
+                    Some(other) => place(look, &page, other, &mut pages)?,
+                    None => None,
+                };
+                let unknown = raw.unknown.take();
+                problems_found.push((page.problem(raw, other), unknown));
             }
         }
     }
@@ -302,14 +318,13 @@ impl Raw {
 }
 
 /// What is wrong with a text that has no resolved tree. Only a peer can have sent one.
-fn syntax(definition: &Definition) -> TypeProblem {
+fn syntax(definition: &Definition) -> Raw {
     let message = match dm_lang::lower(definition) {
         Ok(_) => "the text cannot be read".to_owned(),
         Err(error) => error.to_string(),
     };
-    let length = u32::try_from(definition.text.len()).unwrap_or(u32::MAX);
-    let range = TextRange { start: 0, end: length };
-    TypeProblem { code: dm_lang::TypeCode::Type, range, message, other: None, hint: None }
+    let range = TextRange { start: 0, end: u32::try_from(definition.text.len()).unwrap_or(u32::MAX) };
+    Raw::named(Severity::Error, "syntax", range, message, None)
 }
 
 /// What is wrong with the names that a definition uses: unknown, deleted, deprecated.
@@ -427,17 +442,35 @@ impl Page {
     }
 }
 
-/// Where something was said that a problem contradicts.
-fn place(types: &ViewTypes<'_>, page: &Page, other: &OtherPlace) -> Result<Option<ProblemPlace>, EngineError> {
-    let entity = match other.node {
-        None => return Ok(Some(page.place(other.range, other.note.clone()))),
-        Some(LinkNode::Entity(entity)) => entity,
-        // An older text, which has no place in the view.
-        Some(LinkNode::Pinned(_)) => return Ok(None),
+/// The pages of definitions that problems speak of, each made once: a declared type may be spoken of by thousands.
+type Pages = FxHashMap<EntityId, Option<Rc<Page>>>;
+
+fn page_of(look: &Look<'_>, entity: EntityId, pages: &mut Pages) -> Result<Option<Rc<Page>>, EngineError> {
+    if let Some(known) = pages.get(&entity) {
+        return Ok(known.clone());
+    }
+    let page = match look.found(&entity)? {
+        Some(found) => Some(Rc::new(Page::of(look, &found, &look.definition(&found.content)?)?)),
+        None => None,
     };
-    let Some(found) = types.look.found(&entity)? else { return Ok(None) };
-    let definition = types.look.definition(&found.content)?;
-    Ok(Some(Page::of(types.look, &found, &definition)?.place(other.range, other.note.clone())))
+    pages.insert(entity, page.clone());
+    Ok(page)
+}
+
+/// Where something was said that a problem contradicts.
+fn place(
+    look: &Look<'_>,
+    page: &Page,
+    other: &OtherPlace,
+    pages: &mut Pages,
+) -> Result<Option<ProblemPlace>, EngineError> {
+    let note = || other.note.clone();
+    Ok(match other.node {
+        None => Some(page.place(other.range, note())),
+        Some(LinkNode::Entity(entity)) => page_of(look, entity, pages)?.map(|page| page.place(other.range, note())),
+        // An older text, which has no place in the view.
+        Some(LinkNode::Pinned(_)) => None,
+    })
 }
 
 /// A view as checking asks it.

@@ -291,10 +291,8 @@ impl<'a> Look<'a> {
 
     /// The definitions that lead to some of these entities by an unresolved name, each as it would be with those names settled.
     pub(crate) fn leading_to(&self, entities: &BTreeSet<EntityId>) -> Result<Vec<(Found, Definition)>, EngineError> {
-        let mut candidates: BTreeSet<EntityId> = self.tx.with_unresolved_names()?.into_iter().collect();
-        candidates.extend(self.touched());
         let mut leading = Vec::new();
-        for candidate in candidates {
+        for candidate in self.with_unresolved_names()? {
             let Some(found) = self.found(&candidate)? else { continue };
             let mut definition = self.definition(&found.content)?;
             let mut bound = self.unresolved_now(&definition, &found.location)?;
@@ -311,18 +309,45 @@ impl<'a> Look<'a> {
         Ok(leading)
     }
 
-    /// Who leads where by a name that meant nothing when it was saved: by the entity that it means now.
-    pub(crate) fn leading_by_name(&self) -> Result<BTreeMap<EntityId, BTreeSet<EntityId>>, EngineError> {
-        let mut candidates: BTreeSet<EntityId> = self.tx.with_unresolved_names()?.into_iter().collect();
-        candidates.extend(self.touched());
-        let mut leading: BTreeMap<EntityId, BTreeSet<EntityId>> = BTreeMap::new();
-        for candidate in candidates {
-            let Some(found) = self.found(&candidate)? else { continue };
-            for target in self.bound_by_name(&self.definition(&found.content)?, &found.location)? {
-                leading.entry(target).or_default().insert(candidate);
+    /// The definitions with names that meant nothing when they were saved, by the last segments of what those
+    /// may lead to.
+    pub(crate) fn unresolved_by_leaf(&self) -> Result<BTreeMap<String, BTreeSet<EntityId>>, EngineError> {
+        let mut by_leaf: BTreeMap<String, BTreeSet<EntityId>> = BTreeMap::new();
+        for candidate in self.with_unresolved_names()? {
+            let Some(content) = self.content(&candidate)? else { continue };
+            let definition = self.definition(&content)?;
+            let unresolved = definition.references.iter().filter(|reference| reference.target == Target::Unresolved);
+            for reference in unresolved {
+                let span = definition.text.get(reference.start as usize..reference.end() as usize).unwrap_or_default();
+                for leaf in dm_lang::lookup::leaves(span, reference.form) {
+                    by_leaf.entry(leaf).or_default().insert(candidate);
+                }
             }
         }
-        Ok(leading)
+        Ok(by_leaf)
+    }
+
+    fn with_unresolved_names(&self) -> Result<BTreeSet<EntityId>, EngineError> {
+        let mut candidates: BTreeSet<EntityId> = self.tx.with_unresolved_names()?.into_iter().collect();
+        candidates.extend(self.touched());
+        Ok(candidates)
+    }
+
+    /// Who uses an entity, those too that lead to it by a name that meant nothing when they were saved.
+    pub(crate) fn users(
+        &self,
+        entity: EntityId,
+        unresolved: &BTreeMap<String, BTreeSet<EntityId>>,
+    ) -> Result<BTreeSet<EntityId>, EngineError> {
+        let mut users: BTreeSet<EntityId> = self.view.dependents(&entity)?.into_iter().collect();
+        let Some(at) = self.location_of(&entity)? else { return Ok(users) };
+        for candidate in unresolved.get(at.name()).into_iter().flatten() {
+            let Some(found) = self.found(candidate)? else { continue };
+            if self.bound_by_name(&self.definition(&found.content)?, &found.location)?.contains(&entity) {
+                users.insert(*candidate);
+            }
+        }
+        Ok(users)
     }
 
     /// The rendering of a definition at a location.

@@ -7,7 +7,7 @@
 //!
 //! Deliberately absent: local variables, which are the walk's in [`crate::resolve`].
 
-use dm_model::{EntityId, Kind, Visibility};
+use dm_model::{EntityId, Kind, ReferenceForm, Visibility};
 use rustc_hash::FxHashMap;
 
 use crate::builtins::builtin;
@@ -196,6 +196,18 @@ impl<'s, S: Scope + ?Sized> Lookup<'s, S> {
     }
 }
 
+/// The last segments that the name can have which a stretch of a text may come to mean: its own, that without a version, or
+/// that of what the language means by it.
+#[must_use]
+pub fn leaves(span: &str, form: ReferenceForm) -> Vec<String> {
+    if form == ReferenceForm::Implicit {
+        return [OPTION, RESULT, APPEND].map(|path| spelling::last(path).to_owned()).to_vec();
+    }
+    let own = spelling::last(&spelling::of_span(span)).to_owned();
+    let unversioned = own.rsplit_once("_v").map(|(stem, _)| stem.to_owned());
+    std::iter::once(own).chain(unversioned).collect()
+}
+
 /// The standard library's `Option`.
 pub(crate) const OPTION: &str = "Darklang.Stdlib.Option.Option";
 /// The standard library's `Result`.
@@ -334,6 +346,15 @@ fn close(a: &str, b: &str) -> Option<usize> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_a_name_may_come_to_mean_ends_in_one_of_its_leaves() {
+        let path = |span| leaves(span, ReferenceForm::Path);
+        assert_eq!(path("A.b"), ["b"]);
+        assert_eq!(path("A.f_v2"), ["f_v2", "f"]);
+        assert_eq!(path("A.``odd.one``").len(), 1);
+        assert_eq!(leaves("@", ReferenceForm::Implicit), ["Option", "Result", "append"]);
+    }
 
     #[test]
     fn visibility_counts_modules_from_the_owner() {
