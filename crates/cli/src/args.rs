@@ -5,6 +5,7 @@
 //! good part of what a short command costs.
 
 mod bridge;
+mod graph;
 mod key;
 mod space;
 
@@ -13,6 +14,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
 
 pub use bridge::{ExportArgs, GcArgs, GitCommand, GitExportArgs, GitImportArgs, ImportArgs};
+pub use graph::{BlameArgs, GraphArgs, GraphForm, PinArgs, UnpinArgs};
 pub use key::{KeyCommand, KeyRevokeArgs, KeyRotateArgs};
 pub use space::SpaceCommand;
 
@@ -95,6 +97,10 @@ pub enum Command {
     Deprecate(DeprecateArgs),
     /// Take a deprecation back
     Undeprecate(NameWrite),
+    /// Let a definition stay on a version of one that it refers to
+    Pin(PinArgs),
+    /// Let it follow that again
+    Unpin(UnpinArgs),
     /// Take back the last command of this session
     Undo(UndoArgs),
     /// Do again what was undone last
@@ -113,6 +119,8 @@ pub enum Command {
     Log(LogArgs),
     /// Show a definition
     Show(ShowArgs),
+    /// Show who wrote which line of a definition, and why
+    Blame(BlameArgs),
     /// List what is in a module
     Ls(LsArgs),
     /// Show modules and definitions as a tree
@@ -120,9 +128,9 @@ pub enum Command {
     /// Find definitions by name, doc or signature
     Search(SearchArgs),
     /// List what a definition refers to
-    Deps(NameRead),
+    Deps(GraphArgs),
     /// List what refers to a definition
-    Dependents(NameRead),
+    Dependents(GraphArgs),
     /// Find what is wrong: unknown names, types, what a change breaks
     Check(CheckArgs),
     /// List, show and settle conflicts; lists them if nothing else is said
@@ -261,7 +269,7 @@ pub enum PatchCommand {
     Show {
         /// By id; else the focused one
         patch: Option<String>,
-        /// As a source diff or as a list of ops
+        /// As a source diff, a list of ops, whom it reaches, or what happened to it
         #[arg(long, default_value = "diff")]
         view: PatchView,
     },
@@ -324,6 +332,10 @@ pub enum PatchView {
     Diff,
     /// List of ops
     Ops,
+    /// Tree of what it changes and whom that reaches
+    Impact,
+    /// What happened to it, oldest first
+    Timeline,
 }
 
 #[derive(Debug, Clone, Args)]
@@ -538,12 +550,6 @@ pub enum KindArg {
     Value,
     /// Tests
     Test,
-}
-
-#[derive(Debug, Args)]
-pub struct NameRead {
-    /// Its location, or the end of it
-    pub name: String,
 }
 
 #[derive(Debug, Subcommand)]

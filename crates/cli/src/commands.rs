@@ -6,11 +6,13 @@ mod demo;
 mod docs;
 mod exchange;
 mod git;
+mod graph;
 mod import;
 mod instance;
 mod key;
 mod pages;
 mod patch;
+mod patch_views;
 mod read;
 mod serve;
 mod session;
@@ -48,6 +50,8 @@ pub fn run(cli: Cli) -> Result<ExitCode, Failure> {
         Command::Rm(args) => write::rm(context, &args),
         Command::Deprecate(args) => write::deprecate(context, &args),
         Command::Undeprecate(args) => write::undeprecate(context, &args),
+        Command::Pin(args) => write::pin(context, &args),
+        Command::Unpin(args) => write::unpin(context, &args),
         Command::Undo(args) => undo::undo(context, &args),
         Command::Redo { dry_run } => undo::redo(context, dry_run),
         Command::Ops(args) => undo::ops(context, &args),
@@ -58,8 +62,9 @@ pub fn run(cli: Cli) -> Result<ExitCode, Failure> {
         Command::Ls(args) => read::ls(context, &args),
         Command::Tree(args) => read::tree(context, &args),
         Command::Search(args) => read::search(context, &args),
-        Command::Deps(args) => read::deps(context, &args),
-        Command::Dependents(args) => read::dependents(context, &args),
+        Command::Blame(args) => patch_views::blame(context, &args),
+        Command::Deps(args) => graph::deps(context, &args),
+        Command::Dependents(args) => graph::dependents(context, &args),
         Command::Check(args) => check::check(context, &args),
         Command::Conflicts { command } => {
             conflicts::conflicts(context, command.unwrap_or(ConflictsCommand::List { check: false }))

@@ -207,6 +207,15 @@ fn named_failure(message: String, error: EngineError) -> Failure {
         EngineError::IsModule(module) => {
             Failure::usage(message).hint(format!("`dm ls {module}` lists what is in it; name one of that"))
         }
+        EngineError::NoDependency { location, .. } => {
+            Failure::usage(message).hint(format!("`dm deps {location}` lists what it refers to"))
+        }
+        EngineError::NotPinned { location, .. } => {
+            Failure::refused(message).hint(format!("`dm deps {location}` shows what it is pinned to"))
+        }
+        EngineError::NoSuchVersion { known, .. } => {
+            Failure::usage(message).hint(format!("it has {}", known.join(", ")))
+        }
         EngineError::BadDeprecation(_) | EngineError::LongIntent => Failure::usage(message),
         EngineError::NoIntent => {
             Failure::usage(message).hint("say why with --intent TEXT, or begin a patch with `dm patch new INTENT`")

@@ -20,7 +20,7 @@ use rustc_hash::FxHashMap;
 
 use crate::diff;
 use crate::error::EngineError;
-use crate::look::{Found, Look};
+use crate::look::{Found, Leads, Look};
 use crate::meaning::ViewLinks;
 use crate::patches;
 use crate::report::{CheckReport, Impact, Problem, ProblemPlace, Severity};
@@ -70,7 +70,7 @@ impl Snapshot<'_> {
                 let id = patches::find_or_focused(&self.tx, &self.workspace, prefix.as_deref())?;
                 let ops = diff::ops_of(&look, &self.workspace, &id)?;
                 let before = Look { tx: &self.tx, view: View::main(&self.tx) };
-                let mut report = check_change(&look, &before, &ops)?;
+                let (mut report, _) = check_change(&look, &before, &ops, &look.leads()?)?;
                 report.patch = Some(patches::summary(&look, &self.workspace, &id)?);
                 for conflict in patches::conflicts_of(&self.tx, &ops)? {
                     report.conflicts.push(crate::conflicts::sentence(&look, &conflict)?);
@@ -92,79 +92,104 @@ pub(crate) fn broken_by(tx: &ReadTx<'_>, ops: &[Op]) -> Result<Vec<Problem>, Eng
     ops.iter().for_each(|op| overlay.add(op.id(), Arc::new(op.clone())));
     let after = Look { tx, view: View::over(tx, overlay)? };
     let before = Look { tx, view: View::main(tx) };
-    let mut errors = check_change(&after, &before, ops)?.problems;
+    let (report, _) = check_change(&after, &before, ops, &after.leads()?)?;
+    let mut errors = report.problems;
     // What is deleted is a conflict, which is told as one.
     errors.retain(|problem| problem.severity == Severity::Error && problem.code != DELETED);
     Ok(errors)
 }
 
-/// Checks what ops change and what that can break. Of what they do not write, only what `before` does not have is a problem.
-fn check_change(after: &Look<'_>, before: &Look<'_>, ops: &[Op]) -> Result<CheckReport, EngineError> {
-    let (mut written, mut otherwise) = (BTreeSet::new(), BTreeSet::new());
-    for op in ops {
-        let of = if op.content().is_some() { &mut written } else { &mut otherwise };
-        of.insert(op.entity);
-    }
-    let mut links = ViewLinks::new(after);
-    // Who leads somewhere by a name that meant nothing when it was saved counts too.
-    let unresolved = after.unresolved_by_leaf()?;
-    let mut seen: BTreeSet<EntityId> = written.union(&otherwise).copied().collect();
-    let mut shown = Vec::new();
-    for entity in &seen {
-        // Nobody who could see a difference: what it was need not be read.
-        let alone = after.users(*entity, &unresolved)?.is_empty();
-        if !alone && (otherwise.contains(entity) || !shows_as_before(&mut links, before, *entity)?) {
-            shown.push(*entity);
+/// What ops write, and what that can break.
+pub(crate) struct Cone {
+    /// What they write a definition of.
+    pub written: BTreeSet<EntityId>,
+    /// What they write otherwise, and who sees another interface; with what is written.
+    pub seen: BTreeSet<EntityId>,
+    /// Whether someone sees it whom they do not write.
+    reaches: bool,
+}
+
+impl Cone {
+    fn of(after: &Look<'_>, before: &Look<'_>, ops: &[Op], leads: &Leads) -> Result<Self, EngineError> {
+        let (mut written, mut otherwise) = (BTreeSet::new(), BTreeSet::new());
+        for op in ops {
+            let of = if op.written_content().is_some() { &mut written } else { &mut otherwise };
+            of.insert(op.entity);
         }
-    }
-    let mut expanded: BTreeSet<EntityId> = shown.iter().copied().collect();
-    while let Some(entity) = shown.pop() {
-        for user in after.users(entity, &unresolved)? {
-            seen.insert(user);
-            if !expanded.contains(&user) && shows(&mut links, user, entity)? {
-                expanded.insert(user);
-                shown.push(user);
+        let mut links = ViewLinks::new(after);
+        let mut seen: BTreeSet<EntityId> = written.union(&otherwise).copied().collect();
+        let own = seen.len();
+        let mut shown = Vec::new();
+        for entity in &seen {
+            // Nobody who could see a difference: what it was need not be read.
+            let alone = after.users(*entity, leads)?.is_empty();
+            if !alone && (otherwise.contains(entity) || !shows_as_before(&mut links, before, *entity)?) {
+                shown.push(*entity);
             }
         }
+        let mut expanded: BTreeSet<EntityId> = shown.iter().copied().collect();
+        while let Some(entity) = shown.pop() {
+            for user in after.users(entity, leads)? {
+                seen.insert(user);
+                if !expanded.contains(&user) && shows(&mut links, user, entity)? {
+                    expanded.insert(user);
+                    shown.push(user);
+                }
+            }
+        }
+        links.scope.check()?;
+        Ok(Self { reaches: seen.len() > own, written, seen })
     }
-    links.scope.check()?;
-    let mut found = check(after, &seen, &written)?;
-    let reaches = seen.len() > written.union(&otherwise).count();
+}
+
+/// Checks what ops change and what that can break. Of what they do not write, only what `before` does not have is a problem.
+pub(crate) fn check_change(
+    after: &Look<'_>,
+    before: &Look<'_>,
+    ops: &[Op],
+    leads: &Leads,
+) -> Result<(CheckReport, Cone), EngineError> {
+    let cone = Cone::of(after, before, ops, leads)?;
+    let mut found = check(after, &cone.seen, &cone.written)?;
     // The op that wrote a definition last.
-    let contents = ops.iter().filter(|op| op.content().is_some());
+    let contents = ops.iter().filter(|op| op.written_content().is_some());
     let written: BTreeMap<String, String> = contents.map(|op| (op.entity.to_string(), op.id().to_string())).collect();
     let elsewhere = found.problems.iter().filter(|(problem, _)| !written.contains_key(&problem.entity));
     let others: BTreeSet<&str> = elsewhere.map(|(problem, _)| &*problem.entity).collect();
     if !others.is_empty() {
         let others = others.into_iter().map(str::parse).collect::<Result<BTreeSet<EntityId>, _>>()?;
-        let same = |of: &Problem| (of.entity.clone(), of.code.clone(), of.message.clone());
-        // Of two that read alike, only as many are old as there were.
-        let mut known: BTreeMap<_, usize> = BTreeMap::new();
-        for (problem, _) in check(before, &others, &BTreeSet::new())?.problems {
-            *known.entry(same(&problem)).or_default() += 1;
-        }
-        found.problems.retain(|(problem, _)| {
-            written.contains_key(&problem.entity)
-                || match known.get_mut(&same(problem)) {
-                    Some(left) if *left > 0 => {
-                        *left -= 1;
-                        false
-                    }
-                    _ => true,
-                }
-        });
+        retain_new(&mut found.problems, check(before, &others, &BTreeSet::new())?, &written);
     }
     for (problem, _) in &mut found.problems {
         problem.op = written.get(&problem.entity).cloned();
     }
     let breaks = found.problems.iter().any(|(problem, _)| problem.severity == Severity::Error && problem.op.is_none());
-    found.report.impact = Some(match (ops.is_empty(), breaks, reaches) {
+    found.report.impact = Some(match (ops.is_empty(), breaks, cone.reaches) {
         (true, ..) => Impact::None,
         (_, true, _) => Impact::Breaking,
         (_, _, true) => Impact::Dependents,
         _ => Impact::Local,
     });
-    found.into_report(after)
+    Ok((found.into_report(after)?, cone))
+}
+
+/// Drops the problems of what is not written that there were before. Of two that read alike, only as many are old as there were.
+fn retain_new(problems: &mut Vec<(Problem, Option<String>)>, before: Findings, written: &BTreeMap<String, String>) {
+    let same = |of: &Problem| (of.entity.clone(), of.code.clone(), of.message.clone());
+    let mut known: BTreeMap<_, usize> = BTreeMap::new();
+    for (problem, _) in before.problems {
+        *known.entry(same(&problem)).or_default() += 1;
+    }
+    problems.retain(|(problem, _)| {
+        written.contains_key(&problem.entity)
+            || match known.get_mut(&same(problem)) {
+                Some(left) if *left > 0 => {
+                    *left -= 1;
+                    false
+                }
+                _ => true,
+            }
+    });
 }
 
 /// Whether others see the same of a definition as before, as long as what that speaks of is the same.

@@ -230,7 +230,7 @@ fn collided(
     };
     let content = match look.content(entity)? {
         Some(content) => Some(content),
-        None => look.tx.entity_ops(entity)?.into_iter().filter_map(|(_, op)| op.content()).next_back(),
+        None => look.tx.entity_ops(entity)?.into_iter().filter_map(|(_, op)| op.written_content()).next_back(),
     };
     Ok(Candidate {
         number: at as u64 + 1,

@@ -139,6 +139,19 @@ pub(crate) fn draft_changes(look: &Look<'_>, workspace: &Workspace, at: usize) -
     Ok(changes)
 }
 
+/// The changes that ops make, by entity.
+pub(crate) fn changes_by_entity(
+    look: &Look<'_>,
+    workspace: &Workspace,
+    ops: &[Op],
+) -> Result<BTreeMap<EntityId, Vec<Change>>, EngineError> {
+    let mut changes = BTreeMap::new();
+    for (entity, effect) in effects(look, workspace, ops)? {
+        changes.insert(entity, changes_of(look, entity, &effect)?);
+    }
+    Ok(changes)
+}
+
 fn changes_of(look: &Look<'_>, entity: EntityId, effect: &Effect) -> Result<Vec<Change>, EngineError> {
     let hash = match effect.content {
         Some(hash) => Some(hash),

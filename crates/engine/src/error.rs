@@ -116,6 +116,32 @@ pub enum EngineError {
     /// A deprecation without a reason, or for itself.
     #[error("no deprecation: {0}")]
     BadDeprecation(&'static str),
+    /// A pin on something that is not referred to.
+    #[error("`{location}` does not refer to `{dependency}`")]
+    NoDependency {
+        /// What was to stay.
+        location: String,
+        /// On what.
+        dependency: String,
+    },
+    /// No pin of that.
+    #[error("`{location}` is not pinned to a version of `{dependency}`")]
+    NotPinned {
+        /// What should follow again.
+        location: String,
+        /// What.
+        dependency: String,
+    },
+    /// No version of a definition with that hash, or several.
+    #[error("`{location}` has not one version `{version}`")]
+    NoSuchVersion {
+        /// The definition.
+        location: String,
+        /// What was asked for.
+        version: String,
+        /// The versions that there are, by the start of their hashes.
+        known: Vec<String>,
+    },
     /// An intent that is too long to be read.
     #[error("the intent is longer than {} bytes", dm_model::revision::INTENT_BYTES_MAX)]
     LongIntent,

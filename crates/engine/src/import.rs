@@ -153,7 +153,7 @@ impl Transaction<'_> {
             self.save_rows(at, &entities)?;
             let touched: BTreeSet<EntityId> = entities.into_iter().collect();
             for made in self.workspace.stack.ops(at) {
-                if touched.contains(&made.op.entity) && made.op.content().is_some() {
+                if touched.contains(&made.op.entity) && made.op.written_content().is_some() {
                     heads.insert(made.op.entity, vec![made.id]);
                 }
             }

@@ -9,6 +9,7 @@
 //! Start reading at [`engine`], then [`snapshot`] and [`transaction`].
 
 mod base;
+mod blame;
 pub mod check;
 mod conflicts;
 mod diff;
@@ -19,6 +20,7 @@ mod exchange;
 mod export;
 mod gc;
 mod git;
+mod graph;
 mod import;
 mod instance;
 mod keys;
@@ -28,7 +30,9 @@ mod meaning;
 mod names;
 mod own_keys;
 mod patch_file;
+mod patch_views;
 mod patches;
+mod pins;
 mod remote;
 pub mod report;
 mod save;
@@ -65,7 +69,7 @@ pub use patch_file::{PATCH_FILE_BYTES_MAX, PatchFileError};
 pub use remote::RemoteError;
 pub use report::*;
 pub use save::{Base, Opened, SaveRequest};
-pub use snapshot::{Dependencies, SearchQuery, Snapshot};
+pub use snapshot::{SearchQuery, Snapshot};
 pub use sources::{SourceText, Sources, patch_module, read_sources};
 pub use system::{FixedSystem, RealSystem, System};
 pub use transaction::Transaction;

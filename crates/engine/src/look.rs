@@ -31,6 +31,40 @@ pub(crate) struct Found {
     pub content: DefHash,
 }
 
+/// A definition that stays on a version of another.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Pinned {
+    pub by: EntityId,
+    pub of: EntityId,
+    pub content: DefHash,
+}
+
+/// By what else than the references in their texts definitions lead to others.
+#[derive(Default)]
+pub(crate) struct Leads {
+    /// Those with names that meant nothing when they were saved, by the last segments of what those may lead to.
+    by_leaf: BTreeMap<String, BTreeSet<EntityId>>,
+    pub pins: Vec<Pinned>,
+}
+
+impl Leads {
+    /// The pins on versions that refer to an entity.
+    pub(crate) fn through_pins(
+        &self,
+        look: &Look<'_>,
+        entity: EntityId,
+    ) -> Result<impl Iterator<Item = Pinned>, EngineError> {
+        let mut through = Vec::new();
+        for pin in &self.pins {
+            let head = look.tx.definition_head(&pin.content)?;
+            if head.is_some_and(|(_, uses)| uses.contains(&entity)) {
+                through.push(*pin);
+            }
+        }
+        Ok(through.into_iter())
+    }
+}
+
 impl<'a> Look<'a> {
     pub(crate) fn state(&self, entity: &EntityId) -> Result<Option<EntityState>, EngineError> {
         Ok(self.view.entity(entity)?)
@@ -309,10 +343,9 @@ impl<'a> Look<'a> {
         Ok(leading)
     }
 
-    /// The definitions with names that meant nothing when they were saved, by the last segments of what those
-    /// may lead to.
-    pub(crate) fn unresolved_by_leaf(&self) -> Result<BTreeMap<String, BTreeSet<EntityId>>, EngineError> {
-        let mut by_leaf: BTreeMap<String, BTreeSet<EntityId>> = BTreeMap::new();
+    /// By what else than the references in their texts definitions lead to others.
+    pub(crate) fn leads(&self) -> Result<Leads, EngineError> {
+        let mut leads = Leads::default();
         for candidate in self.with_unresolved_names()? {
             let Some(content) = self.content(&candidate)? else { continue };
             let definition = self.definition(&content)?;
@@ -320,11 +353,39 @@ impl<'a> Look<'a> {
             for reference in unresolved {
                 let span = definition.text.get(reference.start as usize..reference.end() as usize).unwrap_or_default();
                 for leaf in dm_lang::lookup::leaves(span, reference.form) {
-                    by_leaf.entry(leaf).or_default().insert(candidate);
+                    leads.by_leaf.entry(leaf).or_default().insert(candidate);
                 }
             }
         }
-        Ok(by_leaf)
+        leads.pins = self.pins()?;
+        Ok(leads)
+    }
+
+    /// Who stays on what, ascending.
+    pub(crate) fn pins(&self) -> Result<Vec<Pinned>, EngineError> {
+        let mut candidates: BTreeSet<EntityId> = self.tx.with_pins()?.into_iter().collect();
+        candidates.extend(self.touched());
+        let mut pins = Vec::new();
+        for by in candidates {
+            if self.location_of(&by)?.is_some() {
+                pins.extend(self.pins_of(&by)?.into_iter().map(|(of, content)| Pinned { by, of, content }));
+            }
+        }
+        Ok(pins)
+    }
+
+    /// What an entity stays on a version of, and on which.
+    pub(crate) fn pins_of(&self, entity: &EntityId) -> Result<Vec<(EntityId, DefHash)>, EngineError> {
+        let Some(state) = self.state(entity)? else { return Ok(Vec::new()) };
+        let mut pins = Vec::new();
+        for register in state.registers.keys() {
+            if let Register::Pin(of) = register
+                && let Some(Value::Pin(Some(content))) = self.view.value(entity, *register)?
+            {
+                pins.push((*of, content));
+            }
+        }
+        Ok(pins)
     }
 
     fn with_unresolved_names(&self) -> Result<BTreeSet<EntityId>, EngineError> {
@@ -333,20 +394,23 @@ impl<'a> Look<'a> {
         Ok(candidates)
     }
 
-    /// Who uses an entity, those too that lead to it by a name that meant nothing when they were saved.
-    pub(crate) fn users(
-        &self,
-        entity: EntityId,
-        unresolved: &BTreeMap<String, BTreeSet<EntityId>>,
-    ) -> Result<BTreeSet<EntityId>, EngineError> {
+    /// Who refers to an entity, those too that lead to it by a name that meant nothing when they were saved.
+    pub(crate) fn referring(&self, entity: EntityId, leads: &Leads) -> Result<BTreeSet<EntityId>, EngineError> {
         let mut users: BTreeSet<EntityId> = self.view.dependents(&entity)?.into_iter().collect();
         let Some(at) = self.location_of(&entity)? else { return Ok(users) };
-        for candidate in unresolved.get(at.name()).into_iter().flatten() {
+        for candidate in leads.by_leaf.get(at.name()).into_iter().flatten() {
             let Some(found) = self.found(candidate)? else { continue };
             if self.bound_by_name(&self.definition(&found.content)?, &found.location)?.contains(&entity) {
                 users.insert(*candidate);
             }
         }
+        Ok(users)
+    }
+
+    /// Who may see a change of an entity: who refers to it, and who stays on a version of something that does.
+    pub(crate) fn users(&self, entity: EntityId, leads: &Leads) -> Result<BTreeSet<EntityId>, EngineError> {
+        let mut users = self.referring(entity, leads)?;
+        users.extend(leads.through_pins(self, entity)?.map(|pin| pin.by));
         Ok(users)
     }
 

@@ -91,13 +91,7 @@ impl<'l> ViewLinks<'l> {
             }
             let heads = self.look.view.heads(&entity, Register::Content)?;
             standing.contested = heads.windows(2).any(|pair| matches!(pair, [one, other] if one.value != other.value));
-            for register in state.registers.keys() {
-                if let Register::Pin(target) = register
-                    && let Some(Value::Pin(Some(pinned))) = self.look.view.value(&entity, *register)?
-                {
-                    standing.pins.push((*target, pinned));
-                }
-            }
+            standing.pins = self.look.pins_of(&entity)?;
         }
         let standing = Rc::new(standing);
         self.entities.insert(entity, Rc::clone(&standing));

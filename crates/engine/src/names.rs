@@ -215,7 +215,7 @@ impl Transaction<'_> {
         Ok(false)
     }
 
-    fn change_of(&self, at: usize, change: &str, found: &Found) -> Result<Change, EngineError> {
+    pub(crate) fn change_of(&self, at: usize, change: &str, found: &Found) -> Result<Change, EngineError> {
         let kind = self.look(Some(at))?.kind(&found.content)?.map(|kind| kind.as_str().to_owned());
         Ok(Change { change: change.to_owned(), location: found.location.to_string(), from: None, kind })
     }
@@ -269,6 +269,8 @@ impl Transaction<'_> {
             "delete" => "rm",
             "deprecate" => "deprecate",
             "undeprecate" => "undeprecate",
+            "pin" => "pin",
+            "unpin" => "unpin",
             "resolve" => "conflicts resolve",
             _ => "add",
         };

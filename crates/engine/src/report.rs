@@ -5,16 +5,20 @@
 
 mod bridge;
 mod check;
+mod graph;
 mod keys;
 mod spaces;
+mod views;
 
 use schemars::JsonSchema;
 use serde::Serialize;
 
 pub use bridge::*;
 pub use check::{CheckReport, Impact, Problem, ProblemPlace, Severity};
+pub use graph::{DependencyEdge, DependencyGraph, DependencyNode, PinEntry};
 pub use keys::{KeyChangeReport, KeyEntry, KeyExport, KeyFact, KeyShown, SignatureEntry, VouchReport};
 pub use spaces::{SpaceSummary, TokenReport};
+pub use views::{Blame, BlamePart, ImpactNode, PatchEvent, PatchImpact, PatchTimeline};
 
 /// A store was made.
 #[derive(Debug, Clone, Serialize, JsonSchema)]
@@ -323,6 +327,8 @@ pub struct Status {
     pub focused: Option<PatchSummary>,
     /// What the session's drafts change.
     pub changes: Vec<PatchChanges>,
+    /// Definitions that stay on a version of another.
+    pub pins: Vec<PinEntry>,
     /// Patches held back from main.
     pub held: Vec<HeldPatch>,
     /// Conflicts in the session's view and of what is held.

@@ -5,10 +5,8 @@ use std::sync::Arc;
 
 use dm_collab::exchange::{Candidates, Held, Reason};
 use dm_collab::{Membership, ProjectionRead as _};
-use dm_model::{Body, EntityId, Envelope, Kind, PatchId, Register, RevisionId, Session, Target};
+use dm_model::{Body, EntityId, Envelope, Kind, PatchId, Register, RevisionId, Session};
 use dm_store::ReadTx;
-use schemars::JsonSchema;
-use serde::Serialize;
 
 use crate::conflicts;
 use crate::diff;
@@ -17,6 +15,7 @@ use crate::look::{Found, Look};
 use crate::meaning::{self, Form};
 use crate::own_keys::{fact_signature, revision_signature};
 use crate::patches;
+use crate::pins;
 use crate::report::{
     ConflictSummary, Entry, HeldPatch, Listing, LogEntry, ModuleEntry, PatchChanges, PatchDiff, PatchShown,
     PatchSummary, QuarantineEntry, RemoteSummary, SessionSummary, Setting, Shown, Status,
@@ -35,19 +34,6 @@ pub struct SearchQuery {
     pub kind: Option<Kind>,
     /// At most so many.
     pub limit: usize,
-}
-
-/// What a definition refers to.
-#[derive(Debug, Clone, Serialize, JsonSchema)]
-pub struct Dependencies {
-    /// Definitions, by location.
-    pub definitions: Vec<Entry>,
-    /// Definitions that have come to stand where an unresolved name leads; the next save takes them.
-    pub by_name: Vec<Entry>,
-    /// Functions and values of the runtime.
-    pub builtins: Vec<String>,
-    /// Names that meant nothing, or not one thing, when the text was saved.
-    pub unresolved: Vec<String>,
 }
 
 /// One moment of a store, through a session's view.
@@ -109,7 +95,7 @@ impl<'e> Snapshot<'e> {
     }
 
     /// The patch that made a write.
-    fn writer(&self, look: &Look<'_>, op: &dm_model::OpId) -> Result<Option<PatchSummary>, EngineError> {
+    pub(crate) fn writer(&self, look: &Look<'_>, op: &dm_model::OpId) -> Result<Option<PatchSummary>, EngineError> {
         let patch = match self.workspace.stack.place_of(op) {
             Some(at) => self.workspace.stack.drafts().get(at).map(|draft| draft.patch),
             None => match self.tx.carriers(op)?.first() {
@@ -216,69 +202,6 @@ impl<'e> Snapshot<'e> {
         Ok(entries)
     }
 
-    /// What a definition refers to.
-    ///
-    /// # Errors
-    /// If there is no such definition.
-    pub fn deps(&self, name: &str) -> Result<Dependencies, EngineError> {
-        let look = self.look()?;
-        let found = look.find(name)?;
-        let definition = look.definition(&found.content)?;
-        let mut builtins = BTreeSet::new();
-        let mut unresolved = BTreeSet::new();
-        for reference in &definition.references {
-            let span = definition.text.get(reference.start as usize..reference.end() as usize).unwrap_or_default();
-            match &reference.target {
-                Target::Entity(_) => {}
-                Target::Builtin { name, version: 0 } => {
-                    builtins.insert(format!("Builtin.{name}"));
-                }
-                Target::Builtin { name, version } => {
-                    builtins.insert(format!("Builtin.{name}_v{version}"));
-                }
-                Target::Unresolved => {
-                    unresolved.insert(span.to_owned());
-                }
-            }
-        }
-        let definitions = self.entries(&look, definition.uses())?;
-        let by_name = self.entries(&look, look.bound_by_name(&definition, &found.location)?)?;
-        Ok(Dependencies {
-            definitions,
-            by_name,
-            builtins: builtins.into_iter().collect(),
-            unresolved: unresolved.into_iter().collect(),
-        })
-    }
-
-    /// What refers to a definition.
-    ///
-    /// # Errors
-    /// If there is no such definition.
-    pub fn dependents(&self, name: &str) -> Result<Vec<Entry>, EngineError> {
-        let look = self.look()?;
-        let found = look.find(name)?;
-        let mut users = look.view.dependents(&found.entity)?;
-        // Who leads there by a name that meant nothing when it was saved counts too.
-        for (leading, _) in look.leading_to(&BTreeSet::from([found.entity]))? {
-            if !users.contains(&leading.entity) {
-                users.push(leading.entity);
-            }
-        }
-        self.entries(&look, users)
-    }
-
-    fn entries(&self, look: &Look<'_>, entities: Vec<EntityId>) -> Result<Vec<Entry>, EngineError> {
-        let mut entries = Vec::new();
-        for entity in entities {
-            if let Some(found) = look.found(&entity)? {
-                entries.push(look.entry(&found)?);
-            }
-        }
-        entries.sort_by(|left, right| left.location.cmp(&right.location));
-        Ok(entries)
-    }
-
     /// How things stand.
     ///
     /// # Errors
@@ -296,6 +219,7 @@ impl<'e> Snapshot<'e> {
             session: session_summary(&look, &self.workspace, &self.workspace.session, false)?,
             focused: focused.map(|patch| patches::summary(&look, &self.workspace, &patch)).transpose()?,
             changes,
+            pins: pins::entries(&look)?,
             held: held_among(&look, &self.workspace, &candidates)?,
             conflicts: summaries_of(&look, &self.workspace, &conflicts::listed_with(&look, &candidates)?)?,
             remotes: self.remotes()?,

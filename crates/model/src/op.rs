@@ -549,12 +549,21 @@ impl Op {
         self.supersedes.iter().chain(&self.after).copied()
     }
 
-    /// The content this op adds (`AddContent`).
+    /// The content that comes with this op (`AddContent`): what it writes, or what it pins to.
     #[must_use]
     pub fn content(&self) -> Option<DefHash> {
         match self.action {
             Action::CreateName { content, .. } | Action::Pin { content, .. } => Some(content),
             Action::UpdateName { new, .. } => Some(new),
+            _ => None,
+        }
+    }
+
+    /// The definition that the op gives its entity.
+    #[must_use]
+    pub fn written_content(&self) -> Option<DefHash> {
+        match self.action {
+            Action::CreateName { content, .. } | Action::UpdateName { new: content, .. } => Some(content),
             _ => None,
         }
     }

@@ -150,6 +150,17 @@ impl ReadTx<'_> {
         self.entity_ids_of("SELECT source FROM dep WHERE target = ?1", [NOWHERE])
     }
 
+    /// The entities that a pin in effect was written of.
+    ///
+    /// # Errors
+    /// The disk.
+    pub fn with_pins(&self) -> Result<Vec<EntityId>, StoreError> {
+        self.entity_ids_of(
+            "SELECT DISTINCT x.entity FROM op o JOIN op_e x ON x.op = o.id WHERE o.kind = 8 AND o.effective = 1",
+            [],
+        )
+    }
+
     fn unpack(&self, row: &Stored) -> Result<Definition, StoreError> {
         let wrong = |what: String| self.damaged(format!("definition {}: {what}", row.hash));
         let kind = Kind::from_tag(row.kind).ok_or_else(|| wrong(format!("kind {}", row.kind)))?;

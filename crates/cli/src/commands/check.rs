@@ -44,12 +44,7 @@ fn page(report: &CheckReport, page: &mut Page) {
     }
     problems(&report.problems, page);
     if let Some(impact) = report.impact {
-        page.line(match impact {
-            Impact::None => "changes nothing",
-            Impact::Local => "nobody else sees a difference",
-            Impact::Dependents => "others see it, and still fit",
-            Impact::Breaking => "breaks others",
-        });
+        page.line(impact_words(impact));
     }
     let looked = format!("{} checked", count(report.definitions, "definition"));
     let counts = [(report.conflicts.len() as u64, "conflict"), (report.errors, "error"), (report.warnings, "warning")];
@@ -61,6 +56,16 @@ fn page(report: &CheckReport, page: &mut Page) {
         (told, false) => styled(BAD, &told.join(", ")),
     };
     page.line(format!("{looked}: {found}"));
+}
+
+/// How far a patch reaches, in words.
+pub const fn impact_words(impact: Impact) -> &'static str {
+    match impact {
+        Impact::None => "changes nothing",
+        Impact::Local => "nobody else sees a difference",
+        Impact::Dependents => "others see it, and still fit",
+        Impact::Breaking => "breaks others",
+    }
 }
 
 /// Problems with their places; of very many, the first of each severity.

@@ -88,12 +88,15 @@ fn shapes() -> Vec<(&'static str, Schema)> {
         of::<dm_engine::ExportReport>("export"),
         of::<dm_engine::GitImportReport>("git import"),
         of::<dm_engine::GitExportReport>("git export"),
-        of::<dm_engine::Written>("add, edit, mv, rm, deprecate, undeprecate, conflicts resolve"),
+        of::<dm_engine::Written>("add, edit, mv, rm, deprecate, undeprecate, pin, unpin, conflicts resolve"),
         of::<dm_engine::SessionSummary>("session new, session switch, session show"),
         of::<Vec<dm_engine::SessionSummary>>("session list"),
         of::<dm_engine::PatchSummary>("patch new, patch focus, patch ready, patch draft, space move"),
         of::<Vec<dm_engine::PatchSummary>>("patch list"),
         of::<dm_engine::PatchShown>("patch show"),
+        of::<dm_engine::PatchImpact>("patch show --view impact"),
+        of::<dm_engine::PatchTimeline>("patch show --view timeline"),
+        of::<dm_engine::Blame>("blame"),
         of::<dm_engine::ApplyReport>("patch apply, space publish"),
         of::<dm_engine::SpaceSummary>("space new, space join, space show, space forget"),
         of::<Vec<dm_engine::SpaceSummary>>("space list"),
@@ -103,8 +106,8 @@ fn shapes() -> Vec<(&'static str, Schema)> {
         of::<Vec<dm_engine::LogEntry>>("log"),
         of::<dm_engine::Shown>("show"),
         of::<dm_engine::Listing>("ls, tree"),
-        of::<Vec<dm_engine::Entry>>("search, dependents"),
-        of::<dm_engine::Dependencies>("deps"),
+        of::<Vec<dm_engine::Entry>>("search"),
+        of::<dm_engine::DependencyGraph>("deps, dependents"),
         of::<Vec<dm_engine::ConflictSummary>>("conflicts, conflicts list"),
         of::<dm_engine::ConflictSummary>("conflicts show"),
         of::<Vec<dm_engine::KeyEntry>>("key list"),
@@ -159,7 +162,17 @@ fn json_shapes() -> String {
 
 fn describe_type(name: &str, schema: &Value, text: &mut String) {
     let about = schema.get("description").and_then(Value::as_str).unwrap_or_default().replace('\n', " ");
-    text.push_str(&format!("\n## {name}\n\n{about}\n\n| field | type | meaning |\n|---|---|---|\n"));
+    text.push_str(&format!("\n## {name}\n\n{about}\n\n"));
+    if let Some(Value::Array(words)) = schema.get("oneOf") {
+        text.push_str("| word | meaning |\n|---|---|\n");
+        for word in words {
+            let spelled = word.get("const").and_then(Value::as_str).unwrap_or_default();
+            let meaning = word.get("description").and_then(Value::as_str).unwrap_or_default().replace('\n', " ");
+            text.push_str(&format!("| \"{spelled}\" | {meaning} |\n"));
+        }
+        return;
+    }
+    text.push_str("| field | type | meaning |\n|---|---|---|\n");
     let Some(Value::Object(fields)) = schema.get("properties") else { return };
     for (field, shape) in fields {
         let meaning = shape.get("description").and_then(Value::as_str).unwrap_or_default().replace('\n', " ");

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use dm_engine::{ApplyReport, PatchShown, PatchSummary};
 
-use super::{check, exchange, pages, write};
+use super::{check, exchange, pages, patch_views, write};
 use crate::args::{PatchCommand, PatchExportArgs, PatchView, PatchWrite};
 use crate::context::Context;
 use crate::failure::Failure;
@@ -35,6 +35,8 @@ pub fn patch(context: &Context, command: PatchCommand) -> Result<ExitCode, Failu
                 }
             })
         }
+        PatchCommand::Show { patch, view: PatchView::Impact } => patch_views::impact(context, patch.as_deref()),
+        PatchCommand::Show { patch, view: PatchView::Timeline } => patch_views::timeline(context, patch.as_deref()),
         PatchCommand::Show { patch, view } => {
             let shown = context.read(|snapshot| snapshot.patch(patch.as_deref()))?;
             context.answer(&shown, |shown, page| patch_page(shown, view, page))
@@ -125,11 +127,6 @@ fn patch_page(shown: &PatchShown, view: PatchView, page: &mut Page) {
     }
     page.gap();
     match view {
-        PatchView::Diff => {
-            for definition in &shown.definitions {
-                pages::definition_diff(definition, page);
-            }
-        }
         PatchView::Ops => {
             for op in &shown.ops {
                 let id: String = op.id.as_deref().unwrap_or("").chars().take(12).collect();
@@ -140,6 +137,11 @@ fn patch_page(shown: &PatchShown, view: PatchView, page: &mut Page) {
                     op.location,
                     styled(DIM, &op.value)
                 ));
+            }
+        }
+        _ => {
+            for definition in &shown.definitions {
+                pages::definition_diff(definition, page);
             }
         }
     }

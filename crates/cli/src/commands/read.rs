@@ -6,7 +6,7 @@ use dm_engine::{Entry, Form, Listing, SearchQuery, Shown, Status};
 use dm_model::Kind;
 
 use super::pages;
-use crate::args::{DiffArgs, KindArg, LogArgs, LsArgs, NameRead, SearchArgs, ShowArgs, ShowForm, StatusArgs, TreeArgs};
+use crate::args::{DiffArgs, KindArg, LogArgs, LsArgs, SearchArgs, ShowArgs, ShowForm, StatusArgs, TreeArgs};
 use crate::context::Context;
 use crate::failure::Failure;
 use crate::output::{self, BOLD, DIM, Page, WARN, styled};
@@ -49,6 +49,14 @@ fn status_page(status: &Status, page: &mut Page) {
     if status.quarantined > 0 {
         let some = output::count(status.quarantined, "envelope");
         page.line(format!("{some} in quarantine: `dm remote quarantine` shows why"));
+    }
+    if !status.pins.is_empty() {
+        let line = |pin: &dm_engine::PinEntry| {
+            let version: String = pin.version.chars().take(8).collect();
+            let moved_on = if pin.moved_on { styled(WARN, ", which has moved on") } else { String::new() };
+            format!("pinned  {} stays on {version} of {}{moved_on}", pin.location, pin.dependency)
+        };
+        pages::listed("", status.pins.iter().map(line), "--json", page);
     }
     for group in status.changes.iter().filter(|group| !group.changes.is_empty()) {
         page.gap();
@@ -206,33 +214,4 @@ fn entries_page(entries: &[Entry], page: &mut Page) {
             page.line(format!("      {}", styled(DIM, doc)));
         }
     }
-}
-
-/// `dm deps`.
-pub fn deps(context: &Context, args: &NameRead) -> Result<ExitCode, Failure> {
-    let deps = context.read(|snapshot| snapshot.deps(&args.name))?;
-    context.answer(&deps, |deps, page| {
-        for entry in &deps.definitions {
-            page.line(pages::entry_line(entry));
-        }
-        for entry in &deps.by_name {
-            page.line(format!("{} by name; the next save takes it", pages::entry_line(entry)));
-        }
-        for builtin in &deps.builtins {
-            page.line(format!("{:5} {builtin}", "built"));
-        }
-        for name in &deps.unresolved {
-            page.line(format!("{} {name}", styled(WARN, &format!("{:5}", "?"))));
-        }
-    })
-}
-
-/// `dm dependents`.
-pub fn dependents(context: &Context, args: &NameRead) -> Result<ExitCode, Failure> {
-    let entries = context.read(|snapshot| snapshot.dependents(&args.name))?;
-    context.answer(&entries, |entries, page| {
-        for entry in entries {
-            page.line(pages::entry_line(entry));
-        }
-    })
 }

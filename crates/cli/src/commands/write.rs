@@ -7,7 +7,7 @@ use std::process::ExitCode;
 use dm_engine::{EngineError, SaveRequest, SourceText, Transaction, Written};
 
 use super::pages;
-use crate::args::{AddArgs, DeprecateArgs, EditArgs, MvArgs, NameWrite, RmArgs, Writing};
+use crate::args::{AddArgs, DeprecateArgs, EditArgs, MvArgs, NameWrite, PinArgs, RmArgs, UnpinArgs, Writing};
 use crate::context::Context;
 use crate::editor;
 use crate::failure::Failure;
@@ -164,5 +164,21 @@ pub fn deprecate(context: &Context, args: &DeprecateArgs) -> Result<ExitCode, Fa
 pub fn undeprecate(context: &Context, args: &NameWrite) -> Result<ExitCode, Failure> {
     let report =
         with_intent(context, &args.writing, |transaction, intent| transaction.undeprecate(&args.name, intent))?;
+    answer_written(context, &report)
+}
+
+/// `dm pin`.
+pub fn pin(context: &Context, args: &PinArgs) -> Result<ExitCode, Failure> {
+    let report = with_intent(context, &args.writing, |transaction, intent| {
+        transaction.pin(&args.name, &args.dependency, args.version.as_deref(), intent)
+    })?;
+    answer_written(context, &report)
+}
+
+/// `dm unpin`.
+pub fn unpin(context: &Context, args: &UnpinArgs) -> Result<ExitCode, Failure> {
+    let report = with_intent(context, &args.writing, |transaction, intent| {
+        transaction.unpin(&args.name, &args.dependency, intent)
+    })?;
     answer_written(context, &report)
 }

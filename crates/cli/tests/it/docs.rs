@@ -42,6 +42,16 @@ fn checks() {
 }
 
 #[test]
+fn references() {
+    walkthrough("references.md");
+}
+
+#[test]
+fn patch_views() {
+    walkthrough("patch-views.md");
+}
+
+#[test]
 fn names() {
     walkthrough("names.md");
 }

@@ -583,7 +583,7 @@ fn append(
     let space = transaction.space_of_new()?;
     transaction.check_readable(&patch, space, &ops)?;
     let mut heads: BTreeMap<EntityId, Vec<OpId>> = BTreeMap::new();
-    for op in ops.iter().filter(|op| op.content().is_some()) {
+    for op in ops.iter().filter(|op| op.written_content().is_some()) {
         heads.insert(op.entity, vec![op.id()]);
     }
     let definitions: Vec<HashedDefinition> = plan.steps.iter().filter_map(|step| step.definition.clone()).collect();

@@ -653,8 +653,9 @@ impl<'a> Planner<'a> {
         }
         if known.is_empty() || known.len() < base.heads.len() {
             let laid = self.look.view.overlay_ops().filter(|(_, op)| op.entity == base.entity);
-            let mut writes: Vec<(OpId, Option<DefHash>)> = laid.map(|(id, op)| (*id, op.content())).collect();
-            writes.extend(self.look.tx.entity_ops(&base.entity)?.into_iter().map(|(id, op)| (id, op.content())));
+            let mut writes: Vec<(OpId, Option<DefHash>)> = laid.map(|(id, op)| (*id, op.written_content())).collect();
+            writes
+                .extend(self.look.tx.entity_ops(&base.entity)?.into_iter().map(|(id, op)| (id, op.written_content())));
             known = writes.into_iter().filter(|(_, hash)| *hash == Some(base.content)).map(|(id, _)| id).collect();
             known.sort_unstable();
             known.dedup();

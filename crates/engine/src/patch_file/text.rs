@@ -102,7 +102,7 @@ fn print_op(
 ) -> Result<(), EngineError> {
     let place = checked.places.get(&op.entity);
     let name = place.map(spelled).unwrap_or_default();
-    let new = op.content().and_then(|hash| contents.get(&hash));
+    let new = op.written_content().and_then(|hash| contents.get(&hash));
     match &op.action {
         Action::CreateName { location, .. } => {
             let kind = new.map(|definition| definition.kind.as_str()).unwrap_or_default();

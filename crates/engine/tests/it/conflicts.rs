@@ -186,9 +186,9 @@ fn two_definitions_at_one_name_one_goes() {
         settled(&desk);
         assert_eq!(desk.names("work"), ["Acme.Shop.same", "Acme.Shop.total"]);
         assert!(desk.text("work", "same").ends_with(body), "{way:?}: {}", desk.text("work", "same"));
-        let deps = desk.engine.snapshot(&session("work")).unwrap().deps("total").unwrap();
+        let deps = desk.engine.snapshot(&session("work")).unwrap().deps("total", 1).unwrap();
         assert_eq!(deps.definitions.len(), 1, "who used the one uses the other");
-        assert_eq!(deps.definitions[0].location, "Acme.Shop.same");
+        assert_eq!(deps.definitions[0].entry.location, "Acme.Shop.same");
     }
 }
 

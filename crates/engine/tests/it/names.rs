@@ -13,17 +13,18 @@ let total (cents: Int64) : Int64 =
 const POSTAGE: &str = "module Acme.Shop\n\nlet postage (cents: Int64) : Int64 = cents\n";
 
 fn dependents(desk: &Desk, name: &str) -> Vec<String> {
-    let entries = desk.engine.snapshot(&session("work")).unwrap().dependents(name).unwrap();
-    entries.into_iter().map(|entry| entry.location).collect()
+    let entries = desk.engine.snapshot(&session("work")).unwrap().dependents(name, 1).unwrap();
+    entries.definitions.into_iter().map(|node| node.entry.location).collect()
 }
 
 #[test]
 fn a_name_that_comes_to_be_is_led_to() {
     let desk = Desk::with(CODE);
     desk.save("work", POSTAGE).unwrap();
-    let deps = desk.engine.snapshot(&session("work")).unwrap().deps("total").unwrap();
-    let by_name: Vec<_> = deps.by_name.into_iter().map(|entry| entry.location).collect();
-    assert_eq!((by_name, deps.unresolved), (vec!["Acme.Shop.postage".to_owned()], vec!["postage".to_owned()]));
+    let deps = desk.engine.snapshot(&session("work")).unwrap().deps("total", 1).unwrap();
+    assert_eq!(deps.definitions[0].entry.location, "Acme.Shop.postage");
+    assert!(deps.edges[0].by_name, "{deps:?}");
+    assert_eq!(deps.unresolved, ["postage"]);
     assert_eq!(dependents(&desk, "postage"), ["Acme.Shop.total"]);
     desk.apply("work").unwrap();
     assert_eq!(dependents(&desk, "postage"), ["Acme.Shop.total"], "in main too");
@@ -56,8 +57,8 @@ fn the_next_save_takes_the_name() {
     let desk = Desk::with(CODE);
     desk.save("work", POSTAGE).unwrap();
     desk.save("work", &CODE.replace("let total", "/// In all.\nlet total")).unwrap();
-    let deps = desk.engine.snapshot(&session("work")).unwrap().deps("total").unwrap();
-    assert_eq!((deps.definitions.len(), deps.by_name.len(), deps.unresolved.len()), (1, 0, 0));
+    let deps = desk.engine.snapshot(&session("work")).unwrap().deps("total", 1).unwrap();
+    assert_eq!((deps.definitions.len(), deps.edges[0].by_name, deps.unresolved.len()), (1, false, 0));
 }
 
 #[test]
@@ -73,6 +74,6 @@ fn an_ambiguous_name_is_refused_unless_the_text_had_it_before() {
     }
     let opened = desk.open("other", "sum");
     desk.save_opened("other", &opened, "0L", "1L").unwrap();
-    let deps = desk.engine.snapshot(&session("other")).unwrap().deps("sum").unwrap();
+    let deps = desk.engine.snapshot(&session("other")).unwrap().deps("sum", 1).unwrap();
     assert_eq!(deps.definitions.len(), 1, "what the text meant before, it means still");
 }
