@@ -587,6 +587,9 @@ pub struct ResolveWay {
     /// Take what the other side wrote
     #[arg(long)]
     pub theirs: bool,
+    /// Take what all sides did together, where they did it in different places
+    #[arg(long)]
+    pub merge: bool,
     /// Write it by hand in $EDITOR
     #[arg(long)]
     pub edit: bool,

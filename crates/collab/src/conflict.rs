@@ -9,6 +9,7 @@ use std::str::FromStr;
 use dm_model::codec::{self, Domain};
 use dm_model::{Encoder, EntityId, IdParseError, Location, OpId, PatchId, Register, RevisionId, Space, Value};
 
+use crate::meaning::Clash;
 use crate::read::{ProjectionRead, ReadError};
 use crate::state::{Effect, EntityState, Head};
 
@@ -79,6 +80,10 @@ pub enum ConflictKind {
     Collision,
     /// A definition in use whose name is gone.
     DeletedDependency,
+    /// A type was changed while someone else used it as it was.
+    TypeIncompatibility,
+    /// What others see of a function or value was changed while someone else used it as it was.
+    DependencyBreaking,
     /// A patch that is applied, with needs that are not met.
     Blocked,
     /// A patch of which a main's facts say different things.
@@ -99,6 +104,8 @@ impl ConflictKind {
             Self::DeprecationEdit => "deprecation-edit",
             Self::Collision => "collision",
             Self::DeletedDependency => "deleted-dependency",
+            Self::TypeIncompatibility => "type-incompatibility",
+            Self::DependencyBreaking => "dependency-breaking",
             Self::Blocked => "blocked",
             Self::Disputed => "disputed",
         }
@@ -123,6 +130,13 @@ impl ConflictKind {
 pub enum Subject {
     /// Ops are in conflict, not facts.
     Ops,
+    /// Definitions that do not fit what they use.
+    Meaning {
+        /// The version of the checker that says so.
+        checker: u64,
+        /// What is wrong with each, by entity.
+        clashes: Vec<(EntityId, Vec<Clash>)>,
+    },
     /// A member revision that waits for these ops; none if it waits for a newer version of this program.
     Revision {
         /// The revision.
@@ -148,7 +162,8 @@ pub struct Conflict {
     pub id: ConflictId,
     /// What disagrees.
     pub kind: ConflictKind,
-    /// The entities concerned, ascending; for a deleted dependency the user, then the used one.
+    /// The entities concerned, ascending; for a deleted dependency the user, then the used one; where an interface was changed that one's,
+    /// then its users, ascending.
     pub entities: Vec<EntityId>,
     /// The register, where one is contested.
     pub register: Option<Register>,
@@ -177,6 +192,8 @@ pub enum WayOut {
     Delete(EntityId),
     /// Give the entity another name.
     Rename(EntityId),
+    /// Let the entity stay on the version that it was written for.
+    Pin(EntityId),
     /// Apply what the patch needs.
     ApplyNeeded,
     /// Apply this revision anew.
@@ -276,6 +293,10 @@ impl Conflict {
                 [user, used] => vec![WayOut::Edit(*user), WayOut::Keep(*used)],
                 _ => Vec::new(),
             },
+            ConflictKind::TypeIncompatibility | ConflictKind::DependencyBreaking => {
+                let users = entities().skip(1).flat_map(|user| [WayOut::Edit(user), WayOut::Pin(user)]);
+                users.chain(entities().take(1).map(WayOut::Edit)).collect()
+            }
             ConflictKind::Blocked => vec![WayOut::ApplyNeeded, WayOut::Unapply],
             ConflictKind::Disputed => match &self.subject {
                 Subject::Patch { values, .. } => {

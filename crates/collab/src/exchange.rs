@@ -6,7 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use dm_model::{Envelope, Op, OpId, PatchId, RevisionId, Space};
+use dm_model::{EntityId, Envelope, Op, OpId, PatchId, RevisionId, Space};
 use rustc_hash::{FxHashMap, FxHashSet};
 
 use crate::conflict::{self, Conflict, ConflictId};
@@ -17,6 +17,9 @@ use crate::view::{Overlay, View};
 
 /// Whether local policy lets a revision be applied: its author's key is trusted.
 pub type Trusts<'t> = &'t dyn Fn(&Envelope) -> bool;
+
+/// Finds conflicts besides in a view where these entities got a content that the own main does not give them.
+pub type Besides<'b, 'a, E> = &'b mut dyn FnMut(View<'a>, &BTreeSet<EntityId>) -> Result<Vec<Conflict>, E>;
 
 /// Why a patch that is applied elsewhere is not applied here.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -193,6 +196,14 @@ impl<'a> Candidates<'a> {
     /// # Errors
     /// [`ReadError`].
     pub fn select(&self) -> Result<Selection, ReadError> {
+        self.select_by(&mut |_, _| Ok(Vec::new()))
+    }
+
+    /// As [`Candidates::select`], with the conflicts that someone finds besides.
+    ///
+    /// # Errors
+    /// [`ReadError`]; what that one gives.
+    pub fn select_by<E: From<ReadError>>(&self, besides: Besides<'_, 'a, E>) -> Result<Selection, E> {
         if self.open.is_empty() {
             return Ok(Selection { apply: Vec::new(), held: self.sorted_refused() });
         }
@@ -202,7 +213,12 @@ impl<'a> Candidates<'a> {
         let effective = loop {
             let effective = self.effective(&held);
             let before = held.len();
-            for conflict in self.view(&effective)?.conflicts()? {
+            let view = self.view(&effective)?;
+            let mut conflicts = view.conflicts()?;
+            if !self.main_is_empty {
+                conflicts.extend(besides(view, &self.written(&effective))?);
+            }
+            for conflict in conflicts {
                 if !accepted.contains(&conflict.id) {
                     self.blame(&conflict, &effective, &mut held);
                 }
@@ -268,6 +284,24 @@ impl<'a> Candidates<'a> {
             }
         }
         effective
+    }
+
+    /// The entities whose content is written by what takes effect.
+    fn written(&self, effective: &Effective) -> BTreeSet<EntityId> {
+        let taking = self.open.iter().zip(&effective.has).filter(|(_, has)| **has);
+        let ops = taking.flat_map(|(candidate, _)| &candidate.ops);
+        ops.filter(|(_, op)| op.written_content().is_some()).map(|(_, op)| op.entity).collect()
+    }
+
+    /// The union, and the entities whose content is written by candidates: none if the own main is empty, where nothing can have been made
+    /// beside them.
+    ///
+    /// # Errors
+    /// [`ReadError`].
+    pub fn union_written(&self) -> Result<(View<'a>, BTreeSet<EntityId>), ReadError> {
+        let effective = self.effective(&BTreeMap::new());
+        let written = if self.main_is_empty { BTreeSet::new() } else { self.written(&effective) };
+        Ok((self.view(&effective)?, written))
     }
 
     fn view(&self, effective: &Effective) -> Result<View<'a>, ReadError> {

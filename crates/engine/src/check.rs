@@ -10,10 +10,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 use std::sync::Arc;
 
+use dm_collab::Clash;
 use dm_collab::view::{Overlay, View};
 use dm_lang::program::{Item, TypeShape};
 use dm_lang::{CheckSource, Checker, LinkNode, LinkSource as _, OtherPlace, Program, SlotTarget, TypeProblem, Wanted};
-use dm_model::{Definition, EntityId, Op, Target};
+use dm_model::{DefHash, Definition, EntityId, Op, Target};
 use dm_store::ReadTx;
 use dm_syntax::{LineIndex, TextRange};
 use rustc_hash::FxHashMap;
@@ -281,11 +282,35 @@ fn check(
             }
         }
     }
-    if let Some(error) = types.failure.into_inner() {
-        return Err(error);
-    }
-    types.links.into_inner().scope.check()?;
+    types.done()?;
     Ok(Findings { report, problems: problems_found })
+}
+
+/// What is certainly wrong with the types of an entity's definition, were these entities at these versions.
+pub(crate) fn clashes(
+    look: &Look<'_>,
+    entity: EntityId,
+    instead: &BTreeMap<EntityId, DefHash>,
+) -> Result<Vec<Clash>, EngineError> {
+    let node = LinkNode::Entity(entity);
+    let links = RefCell::new(ViewLinks::with(look, instead.clone()));
+    let types = ViewTypes { links, look, failure: RefCell::default() };
+    let problems = types.program(node).map(|program| Checker::new(&types).check(node, &program).problems);
+    types.done()?;
+    let clash = |problem: TypeProblem| {
+        let (expected, actual) = problem.types.unzip();
+        Clash { expected, actual, message: problem.message }
+    };
+    Ok(problems.into_iter().flatten().map(clash).collect())
+}
+
+/// Whether a definition, were it an entity's, is certainly right as far as can be told.
+pub(crate) fn fits(look: &Look<'_>, entity: EntityId, definition: &Definition) -> Result<bool, EngineError> {
+    let types = ViewTypes { links: RefCell::new(ViewLinks::new(look)), look, failure: RefCell::default() };
+    let Ok(program) = dm_lang::lower(definition) else { return Ok(false) };
+    let fits = Checker::new(&types).check(LinkNode::Entity(entity), &program).problems.is_empty();
+    types.done()?;
+    Ok(fits)
 }
 
 /// What checking found, before it is put in order.
@@ -337,7 +362,7 @@ impl Raw {
 
     fn named(severity: Severity, code: &'static str, range: TextRange, message: String, hint: Option<String>) -> Self {
         // The code of types is not shown.
-        let problem = TypeProblem { code: dm_lang::TypeCode::Type, range, message, other: None, hint };
+        let problem = TypeProblem { code: dm_lang::TypeCode::Type, range, message, other: None, hint, types: None };
         Self { severity, code, problem, unknown: None }
     }
 }
@@ -460,6 +485,8 @@ impl Page {
             kind: self.kind.clone(),
             entity: self.entity.clone(),
             place,
+            expected: raw.problem.types.as_ref().map(|(expected, _)| expected.clone()),
+            actual: raw.problem.types.map(|(_, actual)| actual),
             message: raw.problem.message,
             hint: raw.problem.hint,
             other,
@@ -506,6 +533,12 @@ struct ViewTypes<'l> {
 }
 
 impl ViewTypes<'_> {
+    /// What went wrong meanwhile, if anything did.
+    fn done(self) -> Result<(), EngineError> {
+        self.failure.into_inner().map_or(Ok(()), Err)?;
+        self.links.into_inner().scope.check()
+    }
+
     fn guard<T: Default>(&self, answer: Result<T, EngineError>) -> T {
         answer.unwrap_or_else(|error| {
             self.failure.borrow_mut().get_or_insert(error);

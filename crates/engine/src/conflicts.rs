@@ -6,13 +6,14 @@ use dm_collab::conflict::{Conflict, ConflictKind, of_channel};
 use dm_collab::draft::Edit;
 use dm_collab::exchange::Candidates;
 use dm_collab::patch::revision_body;
-use dm_collab::{Head, ProjectionRead as _};
+use dm_collab::{Head, ProjectionRead as _, Subject};
 use dm_model::{EntityId, Kind, Location, OpId, PatchId, Register, Target, Value};
 
 use crate::error::EngineError;
 use crate::look::Look;
+use crate::meaning_conflicts;
 use crate::patches;
-use crate::report::{Candidate, Change, ConflictSummary, NameWarning, Written};
+use crate::report::{Candidate, Change, ConflictClash, ConflictSummary, NameWarning, Written};
 use crate::save::SaveRequest;
 use crate::sources::SourceText;
 use crate::transaction::Transaction;
@@ -28,6 +29,8 @@ pub enum Way {
     Theirs,
     /// The candidate with this number or op id.
     Take(String),
+    /// The text that has what all sides did, where they did it in different places.
+    Merge,
     /// Another text.
     Text(String),
     /// Another place.
@@ -35,15 +38,23 @@ pub enum Way {
 }
 
 /// The conflicts of main with all that is held for it, and of a session's view; by kind, then by id.
-pub(crate) fn listed(look: &Look<'_>) -> Result<Vec<Conflict>, EngineError> {
-    listed_with(look, &trust::candidates(look.tx)?)
+pub(crate) fn listed(look: &Look<'_>, workspace: &Workspace) -> Result<Vec<Conflict>, EngineError> {
+    listed_with(look, workspace, &trust::candidates(look.tx)?)
 }
 
 /// As [`listed`], with what other mains have given.
-pub(crate) fn listed_with(look: &Look<'_>, candidates: &Candidates<'_>) -> Result<Vec<Conflict>, EngineError> {
-    let mut all = candidates.union()?.conflicts()?;
+pub(crate) fn listed_with(
+    look: &Look<'_>,
+    workspace: &Workspace,
+    candidates: &Candidates<'_>,
+) -> Result<Vec<Conflict>, EngineError> {
+    let (view, fresh) = candidates.union_written()?;
+    let union = Look { tx: look.tx, view };
+    let mut all = union.view.conflicts()?;
+    all.extend(meaning_conflicts::between_mains(&union, &fresh)?);
     all.extend(of_channel(look.tx)?);
     all.extend(look.view.conflicts()?);
+    all.extend(meaning_conflicts::with_main(look, workspace)?);
     all.sort_by_key(|conflict| (conflict.kind, conflict.id));
     all.dedup_by_key(|conflict| conflict.id);
     Ok(all)
@@ -76,9 +87,24 @@ pub(crate) fn sentence(look: &Look<'_>, conflict: &Conflict) -> Result<String, E
             format!("{} different definitions are named `{place}`", conflict.entities.len())
         }
         ConflictKind::DeletedDependency => format!("{first} uses {second}, which was deleted"),
+        ConflictKind::TypeIncompatibility => {
+            format!("the type {first} was changed, and {} written for it as it was", told(names.get(1..)))
+        }
+        ConflictKind::DependencyBreaking => {
+            format!("{first} was changed, and {} written for it as it was", told(names.get(1..)))
+        }
         ConflictKind::Blocked => "a patch in main waits for what it needs".to_owned(),
         ConflictKind::Disputed => "the facts of main disagree about a patch".to_owned(),
     })
+}
+
+/// Some names, with the verb.
+fn told(names: Option<&[String]>) -> String {
+    match names.unwrap_or_default() {
+        [] => "nothing was".to_owned(),
+        [one] => format!("{one} was"),
+        [one, others @ ..] => format!("{one} and {} more were", others.len()),
+    }
 }
 
 fn content_kind(look: &Look<'_>, conflict: &Conflict) -> Result<Option<Kind>, EngineError> {
@@ -130,9 +156,27 @@ pub(crate) fn summary(
         Some(head) => Some(candidate(look, workspace, 0, head, true)?),
         None => None,
     };
+    let merges = meaning_conflicts::merged(look, conflict)?.is_some();
     let id = conflict.id.to_string();
     let short = patches::short(&id, ids);
-    let ways = ways(conflict, &short, &locations);
+    let mut ways = ways(conflict, &short, &locations);
+    if merges {
+        ways.insert(0, format!("dm conflicts resolve {short} --merge"));
+    }
+    let (checker, clashes) = match &conflict.subject {
+        Subject::Meaning { checker, clashes } => (Some(*checker), clashes.as_slice()),
+        _ => (None, &[][..]),
+    };
+    let mut told = Vec::new();
+    for (entity, clashes) in clashes {
+        let location = look.last_location(entity)?;
+        told.extend(clashes.iter().map(|clash| ConflictClash {
+            location: location.clone(),
+            expected: clash.expected.clone(),
+            actual: clash.actual.clone(),
+            message: clash.message.clone(),
+        }));
+    }
     Ok(ConflictSummary {
         short,
         id,
@@ -141,7 +185,9 @@ pub(crate) fn summary(
         sentence: sentence(look, conflict)?,
         candidates,
         ancestor,
-        self_resolving: false,
+        self_resolving: merges,
+        checker,
+        clashes: told,
         ways,
     })
 }
@@ -263,6 +309,16 @@ fn ways(conflict: &Conflict, short: &str, locations: &[String]) -> Vec<String> {
         }
         ConflictKind::Collision => vec![resolve("--rename LOCATION"), resolve("--ours"), resolve("--theirs")],
         ConflictKind::DeletedDependency => vec![resolve("--rename LOCATION"), format!("dm edit {first}")],
+        ConflictKind::TypeIncompatibility | ConflictKind::DependencyBreaking => {
+            let version = match conflict.ancestor.as_ref().map(|head| &head.value) {
+                Some(Value::Content(hash)) => format!(" --version {}", hash.short()),
+                _ => String::new(),
+            };
+            let users = locations.get(1..).unwrap_or_default();
+            let edits = users.iter().map(|user| format!("dm edit {user}"));
+            let pins = users.iter().map(|user| format!("dm pin {user} {first}{version}"));
+            edits.chain(pins).chain([format!("dm edit {first}")]).collect()
+        }
         ConflictKind::Blocked => vec!["dm pull".to_owned()],
         ConflictKind::Disputed => vec!["dm patch apply PATCH".to_owned()],
         _ => vec![resolve("--ours"), resolve("--theirs"), resolve("--take NUMBER")],
@@ -270,8 +326,8 @@ fn ways(conflict: &Conflict, short: &str, locations: &[String]) -> Vec<String> {
 }
 
 /// The conflict that an id, the start of one, or the name of a definition with just one conflict means.
-pub(crate) fn find(look: &Look<'_>, name: &str) -> Result<Conflict, EngineError> {
-    let all = listed(look)?;
+pub(crate) fn find(look: &Look<'_>, workspace: &Workspace, name: &str) -> Result<Conflict, EngineError> {
+    let all = listed(look, workspace)?;
     let by_id: Vec<&Conflict> =
         all.iter().filter(|conflict| name.len() >= 4 && conflict.id.to_string().starts_with(name)).collect();
     if let [one] = by_id.as_slice() {
@@ -295,7 +351,7 @@ pub(crate) fn find(look: &Look<'_>, name: &str) -> Result<Conflict, EngineError>
 
 impl Transaction<'_> {
     pub(crate) fn listed_conflicts(&self) -> Result<Vec<Conflict>, EngineError> {
-        listed(&self.look(None)?)
+        listed(&self.look(None)?, &self.workspace)
     }
 
     /// The writes that a conflict is about.
@@ -313,7 +369,7 @@ impl Transaction<'_> {
     /// # Errors
     /// If there is no such conflict, or the way does not fit it.
     pub fn resolve(&mut self, name: &str, way: &Way, intent: Option<&str>) -> Result<Written, EngineError> {
-        let conflict = find(&self.look(None)?, name)?;
+        let conflict = find(&self.look(None)?, &self.workspace, name)?;
         if self.space.is_none() && self.workspace.session.focused.is_none() {
             self.space = self.space_over(&self.sides(&conflict)?)?;
         }
@@ -323,10 +379,21 @@ impl Transaction<'_> {
             ConflictKind::Collision => self.resolve_collision(at, &conflict, way)?,
             ConflictKind::DeletedDependency => self.restore(at, &conflict, way)?,
             ConflictKind::DeleteEdit | ConflictKind::DeprecationEdit => self.resolve_beside(at, &conflict, way)?,
-            ConflictKind::Blocked | ConflictKind::Disputed => return Err(does_not_fit(way, &conflict)),
+            ConflictKind::Blocked
+            | ConflictKind::Disputed
+            | ConflictKind::TypeIncompatibility
+            | ConflictKind::DependencyBreaking => return Err(does_not_fit(way, &conflict)),
             _ => match (way, conflict.register, conflict.entities.first()) {
                 (Way::Text(text), Some(Register::Content), Some(entity)) => {
                     warnings = self.settle_text(at, *entity, &conflict, text)?;
+                    vec![*entity]
+                }
+                (Way::Merge, Some(Register::Content), Some(entity)) => {
+                    let merged = meaning_conflicts::merged(&self.look(Some(at))?, &conflict)?;
+                    let merged = merged.ok_or_else(|| does_not_fit(way, &conflict))?;
+                    let module = self.look(Some(at))?.last_location(entity)?.parse::<Location>()?;
+                    let text = dm_lang::print_file(module.module_path(), &[&merged]);
+                    warnings = self.settle_text(at, *entity, &conflict, &text)?;
                     vec![*entity]
                 }
                 _ => self.resolve_register(at, &conflict, way)?,
@@ -378,7 +445,7 @@ impl Transaction<'_> {
                     None => heads.filter(|head| head.op.to_string().starts_with(name)).collect(),
                 }
             }
-            Way::Text(_) | Way::Rename(_) => Vec::new(),
+            Way::Text(_) | Way::Rename(_) | Way::Merge => Vec::new(),
         };
         match fits.split_first() {
             Some((first, others)) if others.iter().all(|other| other.value == first.value) => Ok((*first).clone()),
@@ -488,7 +555,7 @@ impl Transaction<'_> {
             }
             Way::Ours => (*ours, *theirs, None),
             Way::Theirs => (*theirs, *ours, None),
-            Way::Take(_) | Way::Text(_) => return Err(does_not_fit(way, conflict)),
+            Way::Take(_) | Way::Text(_) | Way::Merge => return Err(does_not_fit(way, conflict)),
         };
         if let Some(place) = &place
             && !self.look(Some(at))?.entities_at(place)?.is_empty()
@@ -583,6 +650,7 @@ fn does_not_fit(way: &Way, conflict: &Conflict) -> EngineError {
         Way::Theirs => "--theirs".to_owned(),
         Way::Take(name) => format!("--take {name}"),
         Way::Text(_) => "--edit".to_owned(),
+        Way::Merge => "--merge".to_owned(),
         Way::Rename(place) => format!("--rename {place}"),
     };
     EngineError::WayDoesNotFit { way, kind: conflict.kind.as_str() }

@@ -15,6 +15,7 @@ use crate::engine::{Engine, SessionChoice};
 use crate::error::EngineError;
 use crate::instance::remote_named;
 use crate::machines::{Answering, Asking, Doing};
+use crate::meaning_conflicts;
 use crate::patches;
 use crate::remote::{Line, RemoteError};
 use crate::report::{ExchangeReport, NewKey, PatchSummary, Received};
@@ -164,7 +165,7 @@ pub(crate) fn shared_spaces(tx: &ReadTx<'_>, remote: &Remote) -> Result<Vec<Spac
 
 /// What a pull would apply now, and hold.
 fn selection(tx: &ReadTx<'_>) -> Result<Selection, EngineError> {
-    Ok(trust::candidates(tx)?.select()?)
+    meaning_conflicts::select(tx, &trust::candidates(tx)?)
 }
 
 /// The patch of each of these envelopes that is a revision, waiting ones too.

@@ -27,6 +27,7 @@ mod keys;
 mod look;
 mod machines;
 mod meaning;
+mod meaning_conflicts;
 mod names;
 mod own_keys;
 mod patch_file;

@@ -2,6 +2,7 @@
 //!
 //! Deliberately absent: anything kept between calls. A link is worked out from all that its definition reaches, each time.
 
+use std::collections::BTreeMap;
 use std::rc::Rc;
 use std::sync::Arc;
 
@@ -48,6 +49,8 @@ pub(crate) struct ViewLinks<'l> {
     skeletons: FxHashMap<DefHash, Option<Arc<Skeleton>>>,
     known: FxHashMap<LinkNode, Linked>,
     entities: FxHashMap<EntityId, Rc<Standing>>,
+    /// Versions that entities are taken at, whatever they have in the view.
+    instead: BTreeMap<EntityId, DefHash>,
 }
 
 /// How an entity stands in a view.
@@ -66,7 +69,13 @@ pub(crate) struct Standing {
 
 impl<'l> ViewLinks<'l> {
     pub(crate) fn new(look: &'l Look<'l>) -> Self {
+        Self::with(look, BTreeMap::new())
+    }
+
+    /// As if these entities were at these versions, to all who refer to them.
+    pub(crate) fn with(look: &'l Look<'l>, instead: BTreeMap<EntityId, DefHash>) -> Self {
         Self {
+            instead,
             look,
             scope: ViewScope::new(look),
             programs: FxHashMap::default(),
@@ -172,7 +181,7 @@ impl LinkSource for ViewLinks<'_> {
         };
         let Some(entity) = entity else { return Ok(Lead::Nowhere) };
         let pin = self.pin(from, entity)?;
-        let (node, contested) = match pin {
+        let (node, contested) = match pin.or_else(|| self.instead.get(&entity).copied()) {
             Some(content) => (LinkNode::Pinned(content), false),
             None => (LinkNode::Entity(entity), self.standing(entity)?.contested),
         };

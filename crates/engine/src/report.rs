@@ -440,6 +440,19 @@ pub struct Candidate {
     pub ours: bool,
 }
 
+/// What is wrong in a definition that was written for what another was.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct ConflictClash {
+    /// In which definition.
+    pub location: String,
+    /// Where two types clash, the one that is wanted.
+    pub expected: Option<String>,
+    /// And the one that there is.
+    pub actual: Option<String>,
+    /// What is wrong, in a sentence.
+    pub message: String,
+}
+
 /// A conflict.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct ConflictSummary {
@@ -457,8 +470,12 @@ pub struct ConflictSummary {
     pub candidates: Vec<Candidate>,
     /// The last agreed write, in words.
     pub ancestor: Option<Candidate>,
-    /// Whether it settles by itself.
+    /// Whether it settles by itself: the sides did different things, and one text has them all.
     pub self_resolving: bool,
+    /// The version of the checker that found it, where it takes one to see it.
+    pub checker: Option<u64>,
+    /// What does not fit, then.
+    pub clashes: Vec<ConflictClash>,
     /// What can be typed to settle it.
     pub ways: Vec<String>,
 }

@@ -13,6 +13,7 @@ use crate::diff;
 use crate::error::EngineError;
 use crate::look::{Found, Look};
 use crate::meaning::{self, Form};
+use crate::meaning_conflicts;
 use crate::own_keys::{fact_signature, revision_signature};
 use crate::patches;
 use crate::pins;
@@ -221,7 +222,11 @@ impl<'e> Snapshot<'e> {
             changes,
             pins: pins::entries(&look)?,
             held: held_among(&look, &self.workspace, &candidates)?,
-            conflicts: summaries_of(&look, &self.workspace, &conflicts::listed_with(&look, &candidates)?)?,
+            conflicts: summaries_of(
+                &look,
+                &self.workspace,
+                &conflicts::listed_with(&look, &self.workspace, &candidates)?,
+            )?,
             remotes: self.remotes()?,
             pending: self.tx.pending_count()?,
             quarantined: self.tx.quarantined_count()?,
@@ -248,8 +253,9 @@ impl<'e> Snapshot<'e> {
     /// If there is none, or several.
     pub fn conflict(&self, name: &str) -> Result<ConflictSummary, EngineError> {
         let look = self.look()?;
-        let conflict = conflicts::find(&look, name)?;
-        let ids: Vec<String> = conflicts::listed(&look)?.iter().map(|conflict| conflict.id.to_string()).collect();
+        let conflict = conflicts::find(&look, &self.workspace, name)?;
+        let ids: Vec<String> =
+            conflicts::listed(&look, &self.workspace)?.iter().map(|conflict| conflict.id.to_string()).collect();
         conflicts::summary(&look, &self.workspace, &conflict, &ids)
     }
 
@@ -259,7 +265,7 @@ impl<'e> Snapshot<'e> {
     /// If there is no such conflict, or it is not about text.
     pub fn conflict_draft(&self, name: &str) -> Result<String, EngineError> {
         let look = self.look()?;
-        let conflict = conflicts::find(&look, name)?;
+        let conflict = conflicts::find(&look, &self.workspace, name)?;
         let Some(entity) = conflict.entities.first() else { return Err(EngineError::NoSuchConflict(name.to_owned())) };
         let location: dm_model::Location = look.last_location(entity)?.parse()?;
         let mut parts = Vec::new();
@@ -547,7 +553,7 @@ pub(crate) fn session_summary(
 
 /// All listed conflicts for people and programs.
 pub(crate) fn conflict_summaries(look: &Look<'_>, workspace: &Workspace) -> Result<Vec<ConflictSummary>, EngineError> {
-    summaries_of(look, workspace, &conflicts::listed(look)?)
+    summaries_of(look, workspace, &conflicts::listed(look, workspace)?)
 }
 
 fn summaries_of(
@@ -573,7 +579,7 @@ fn held_among(
     workspace: &Workspace,
     candidates: &Candidates<'_>,
 ) -> Result<Vec<HeldPatch>, EngineError> {
-    let selection = candidates.select()?;
+    let selection = meaning_conflicts::select(look.tx, candidates)?;
     let mut patches = Vec::new();
     for held in &selection.held {
         patches.push(held_patch(look, workspace, held)?);

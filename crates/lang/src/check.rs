@@ -35,6 +35,9 @@ use crate::program::{
 };
 use types::{Metas, Sameness, Ty};
 
+/// Answers of different versions may differ; raised with each change of what is found.
+pub const CHECKER_VERSION: u64 = 1;
+
 /// A view, as checking asks it. Questions that cannot be answered are answered as if there were nothing.
 pub trait CheckSource {
     /// What a reference of something leads to.
@@ -142,6 +145,8 @@ pub struct TypeProblem {
     pub other: Option<OtherPlace>,
     /// What is likely to mend it.
     pub hint: Option<String>,
+    /// Where two types clash, the one that is wanted and the one that there is.
+    pub types: Option<(String, String)>,
 }
 
 /// What checking a definition found.
@@ -464,7 +469,7 @@ impl<'c, 's> Walk<'c, 's> {
 
 fn added(to: &mut Vec<TypeProblem>, code: TypeCode, range: TextRange, message: String) -> &mut TypeProblem {
     let at = to.len();
-    to.push(TypeProblem { code, range, message, other: None, hint: None });
+    to.push(TypeProblem { code, range, message, other: None, hint: None, types: None });
     #[expect(clippy::indexing_slicing, reason = "the element was pushed just above")]
     &mut to[at]
 }

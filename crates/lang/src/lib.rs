@@ -29,7 +29,7 @@ pub mod spelling;
 
 pub use assertions::{StoredTest, pair_tests, settle_tests};
 pub use builtins::{Builtin, builtin, builtin_names};
-pub use check::{CheckSource, Checked, Checker, OtherPlace, TypeCode, TypeProblem};
+pub use check::{CHECKER_VERSION, CheckSource, Checked, Checker, OtherPlace, TypeCode, TypeProblem};
 pub use extract::{
     Declaration, Duplicate, Extracted, OffsetMap, duplicate_diagnostic, duplicates, extract, extract_within,
 };

@@ -513,6 +513,8 @@ impl World {
                 let revision = self.freeze(who, patch, Vec::new(), vec![op])?;
                 self.put_in_group(who, patch, revision)
             }
+            // The model knows no language.
+            Subject::Meaning { .. } => Ok(()),
             Subject::Revision { revision, .. } => match memory.envelopes[revision].body() {
                 Body::Revision(body) => self.put_in_group(who, body.patch, *revision),
                 _ => Ok(()),

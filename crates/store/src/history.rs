@@ -421,6 +421,19 @@ impl ReadTx<'_> {
         Ok(self.content_local(content)?.is_some() && self.contents_of(revision)?.binary_search(content).is_ok())
     }
 
+    /// The facts that put patches into the own main from a time on, by that time ascending.
+    ///
+    /// # Errors
+    /// The disk; a damaged row.
+    pub fn applied_since(&self, since: Timestamp) -> Result<Vec<Arc<Envelope>>, StoreError> {
+        let sql = "SELECT v.id FROM env v WHERE v.authored_at >= ?1 AND EXISTS
+            (SELECT 1 FROM channel c JOIN fact f ON f.channel = c.id AND f.env = v.id WHERE c.hash = ?2)";
+        let mut facts = self.envelopes_of(sql, (since.as_ms(), self.own_channel().as_bytes()))?;
+        facts.retain(|fact| matches!(fact.body(), Body::Apply(_)));
+        facts.sort_by_key(|fact| fact.header().authored_at);
+        Ok(facts)
+    }
+
     /// How many live names the own main has.
     ///
     /// # Errors

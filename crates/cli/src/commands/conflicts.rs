@@ -9,7 +9,7 @@ use crate::args::{ConflictsCommand, ResolveWay, Writing};
 use crate::context::Context;
 use crate::editor;
 use crate::failure::Failure;
-use crate::output::{BOLD, DIM, Page, styled};
+use crate::output::{BAD, BOLD, DIM, Page, styled};
 
 /// `dm conflicts …`.
 pub fn conflicts(context: &Context, command: ConflictsCommand) -> Result<ExitCode, Failure> {
@@ -39,6 +39,7 @@ fn resolve(context: &Context, conflict: &str, way: &ResolveWay, writing: &Writin
     let way = match way {
         ResolveWay { ours: true, .. } => Way::Ours,
         ResolveWay { theirs: true, .. } => Way::Theirs,
+        ResolveWay { merge: true, .. } => Way::Merge,
         ResolveWay { take: Some(candidate), .. } => Way::Take(candidate.clone()),
         ResolveWay { rename: Some(location), .. } => Way::Rename(location.clone()),
         _ => {
@@ -98,7 +99,16 @@ fn conflict_page(conflict: &ConflictSummary, page: &mut Page) {
         }
         candidate(side, page);
     }
+    if !conflict.clashes.is_empty() {
+        page.gap();
+    }
+    for clash in &conflict.clashes {
+        page.line(format!("{} {}: {}", styled(BAD, "does not fit:"), clash.location, clash.message));
+    }
     page.gap();
+    if conflict.self_resolving {
+        page.line("the sides changed different places; --merge takes both");
+    }
     page.line("ways out:");
     for way in &conflict.ways {
         page.line(format!("  {way}"));

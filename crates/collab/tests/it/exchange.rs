@@ -10,27 +10,27 @@ use proptest::prelude::*;
 use crate::scene::{Scene, create, delete, entity, ids, keys, location, main_of, patch, rename, text, update};
 use dm_sim::Memory;
 
-fn anyone(_: &Envelope) -> bool {
+pub fn anyone(_: &Envelope) -> bool {
     true
 }
 
 /// Some people, each with a main; what one writes the others have once they meet.
-struct People {
-    scene: Scene,
+pub struct People {
+    pub scene: Scene,
     mains: Vec<Memory>,
 }
 
 impl People {
-    fn new(count: u8) -> Self {
+    pub fn new(count: u8) -> Self {
         Self { scene: Scene::default(), mains: (1..=count).map(|person| Memory::new(main_of(person))).collect() }
     }
 
-    fn of(&self, person: u8) -> &Memory {
+    pub fn of(&self, person: u8) -> &Memory {
         &self.mains[usize::from(person) - 1]
     }
 
     /// Writes on one's own, unknown to the others.
-    fn write<T>(&mut self, person: u8, write: impl FnOnce(&mut Scene) -> T) -> T {
+    pub fn write<T>(&mut self, person: u8, write: impl FnOnce(&mut Scene) -> T) -> T {
         let (envelopes, content) = (self.scene.log.envelopes.len(), self.scene.log.content.len());
         let written = write(&mut self.scene);
         let mut news = self.scene.log.clone();
@@ -40,17 +40,17 @@ impl People {
         written
     }
 
-    fn applied(&mut self, person: u8, of: u8, ops: &[&Op]) -> RevisionId {
+    pub fn applied(&mut self, person: u8, of: u8, ops: &[&Op]) -> RevisionId {
         self.write(person, |scene| scene.applied(person, of, ops))
     }
 
-    fn everyone_meets(&mut self) {
+    pub fn everyone_meets(&mut self) {
         for main in &mut self.mains {
             main.receive(&self.scene.log);
         }
     }
 
-    fn select(&self, person: u8) -> Selection {
+    pub fn select(&self, person: u8) -> Selection {
         exchange::select(self.of(person), &anyone).unwrap()
     }
 
@@ -63,14 +63,14 @@ impl People {
         selection
     }
 
-    fn apply(&mut self, person: u8, members: &[(dm_model::PatchId, RevisionId)]) {
+    pub fn apply(&mut self, person: u8, members: &[(dm_model::PatchId, RevisionId)]) {
         for (_, fact) in apply_facts(self.of(person), members, "").unwrap() {
             self.write(person, |scene| scene.fact(person, Body::Apply(fact)));
         }
     }
 
     /// Meetings and pulls until nobody applies anything.
-    fn settle(&mut self) {
+    pub fn settle(&mut self) {
         for _ in 0..6 {
             self.everyone_meets();
             let people = 1..=self.mains.len() as u8;
@@ -81,7 +81,7 @@ impl People {
         unreachable!("exchange does not come to rest");
     }
 
-    fn conflicts(&self, person: u8) -> Vec<dm_collab::Conflict> {
+    pub fn conflicts(&self, person: u8) -> Vec<dm_collab::Conflict> {
         exchange::conflicts(self.of(person), &anyone).unwrap()
     }
 }

@@ -4,6 +4,7 @@
 mod cost;
 mod exchange;
 mod fold;
+mod meaning;
 mod registers;
 mod scene;
 mod sync;

@@ -478,7 +478,7 @@ impl History {
     /// What is left to be told of main.
     fn look_around(&mut self, transaction: &Transaction<'_>) -> Result<(), EngineError> {
         let look = main_of(transaction);
-        self.report.conflicts = crate::conflicts::listed(&look)?.len() as u64;
+        self.report.conflicts = crate::conflicts::listed(&look, &transaction.workspace)?.len() as u64;
         self.report.view_fingerprint = transaction.tx.view_fingerprint()?.short();
         Ok(())
     }

@@ -81,6 +81,10 @@ pub struct Problem {
     pub place: ProblemPlace,
     /// What is wrong.
     pub message: String,
+    /// Where two types clash, the one that is wanted.
+    pub expected: Option<String>,
+    /// And the one that there is.
+    pub actual: Option<String>,
     /// What is likely to mend it.
     pub hint: Option<String>,
     /// Where what it contradicts was said.

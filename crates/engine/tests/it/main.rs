@@ -13,6 +13,7 @@ mod graph;
 mod imports;
 mod keys;
 mod meaning;
+mod meaning_conflicts;
 mod names;
 mod patch_files;
 mod sessions;

@@ -266,17 +266,18 @@ impl Walk<'_, '_> {
         if self.fits(of, given) {
             return;
         }
+        let types = (self.told(&before), self.told(given));
         let message = format!(
             "`{callee}` takes {} as its {} argument `{}`, and this is {}",
-            with_article(&self.told(&before)),
+            with_article(&types.0),
             ordinal(at),
             param.name,
-            with_article(&self.told(given))
+            with_article(&types.1)
         );
         let hint = self.conversion(&before, given);
         let own = Some(self.node) == from;
         let problem = self.problem(TypeCode::Argument, range, message);
-        problem.hint = hint;
+        (problem.hint, problem.types) = (hint, Some(types));
         problem.other = from.map(|from| OtherPlace {
             node: (!own).then_some(from),
             range: param.range,
@@ -320,14 +321,16 @@ impl Walk<'_, '_> {
             let given = self.arg(arg, wanted);
             let Some(wanted) = wanted else { continue };
             if !self.fits(wanted, &given) && sure {
+                let types = (self.told(wanted), self.told(&given));
                 let message = format!(
                     "`{label}` takes {} as its {} argument, and this is {}",
-                    with_article(&self.told(wanted)),
+                    with_article(&types.0),
                     ordinal(at),
-                    with_article(&self.told(&given))
+                    with_article(&types.1)
                 );
                 let hint = self.conversion(wanted, &given);
-                self.problem(TypeCode::Argument, arg.range(), message).hint = hint;
+                let problem = self.problem(TypeCode::Argument, arg.range(), message);
+                (problem.hint, problem.types) = (hint, Some(types));
             }
         }
         if args.len() > params.len() {
@@ -453,16 +456,17 @@ impl Walk<'_, '_> {
             let given = self.arg(field, wanted);
             let Some(wanted) = wanted else { continue };
             if !self.fits(wanted, &given) {
+                let types = (self.told(wanted), self.told(&given));
                 let message = format!(
                     "`{}` takes {} as its {} field, and this is {}",
                     case.name,
-                    with_article(&self.told(wanted)),
+                    with_article(&types.0),
                     ordinal(at),
-                    with_article(&self.told(&given))
+                    with_article(&types.1)
                 );
                 let hint = self.conversion(wanted, &given);
                 let problem = self.problem(TypeCode::Case, field.range(), message);
-                problem.hint = hint;
+                (problem.hint, problem.types) = (hint, Some(types));
                 let note = format!("`{}` is declared here", case.name);
                 problem.other = Some(OtherPlace { node: Some(node), range: found.range, note });
             }
@@ -555,15 +559,16 @@ impl Walk<'_, '_> {
             let wanted = self.ty(scope, &found.of);
             let given = self.expr(&field.value, Some(&wanted));
             if !self.fits(&wanted, &given) {
+                let types = (self.told(&wanted), self.told(&given));
                 let message = format!(
                     "the field `{}` is {}, and this is {}",
                     found.name,
-                    with_article(&self.told(&wanted)),
-                    with_article(&self.told(&given))
+                    with_article(&types.0),
+                    with_article(&types.1)
                 );
                 let hint = self.conversion(&wanted, &given);
                 let problem = self.problem(TypeCode::Field, field.value.range, message);
-                problem.hint = hint;
+                (problem.hint, problem.types) = (hint, Some(types));
                 let note = format!("`{}` is declared here", found.name);
                 problem.other = Some(OtherPlace { node: Some(node), range: found.range, note });
             }

@@ -123,14 +123,15 @@ impl<'c> Walk<'c, '_> {
             _ => {
                 let given = self.expr(body, Some(wanted));
                 if !self.fits(wanted, &given) {
+                    let types = (self.told(wanted), self.told(&given));
                     let message = format!(
                         "this is {}, but the function is declared to give {}",
-                        with_article(&self.told(&given)),
-                        with_article(&self.told(wanted))
+                        with_article(&types.1),
+                        with_article(&types.0)
                     );
                     let hint = self.conversion(wanted, &given);
                     let problem = self.problem(TypeCode::Result, body.range, message);
-                    problem.hint = hint;
+                    (problem.hint, problem.types) = (hint, Some(types));
                     let note = "the type of the result is declared here".to_owned();
                     problem.other = Some(OtherPlace { node: None, range: declared.range, note });
                 }
@@ -177,14 +178,12 @@ impl<'c> Walk<'c, '_> {
         if let Some(merged) = self.merge(&of, &given) {
             return merged;
         }
-        let message = format!(
-            "this is {}, but the {what} has {} so far",
-            with_article(&self.told(&given)),
-            with_article(&self.told(&of))
-        );
+        let types = (self.told(&of), self.told(&given));
+        let message =
+            format!("this is {}, but the {what} has {} so far", with_article(&types.1), with_article(&types.0));
         let hint = self.conversion(&of, &given);
         let problem = self.problem(TypeCode::Element, range, message);
-        problem.hint = hint;
+        (problem.hint, problem.types) = (hint, Some(types));
         let note = "the first one".to_owned();
         problem.other = first.map(|range| OtherPlace { node: None, range, note });
         of
@@ -475,8 +474,9 @@ impl<'c> Walk<'c, '_> {
         let given = self.expr(condition, Some(&Ty::BOOL));
         let certain = self.metas.certain(&given);
         if matches!(certain, Ty::Fn(..)) || !self.fits(&Ty::BOOL, &given) {
-            let message = format!("a condition must be a `Bool`, and this is {}", with_article(&self.told(&given)));
-            self.problem(TypeCode::Condition, condition.range, message);
+            let types = ("Bool".to_owned(), self.told(&given));
+            let message = format!("a condition must be a `Bool`, and this is {}", with_article(&types.1));
+            self.problem(TypeCode::Condition, condition.range, message).types = Some(types);
         }
     }
 

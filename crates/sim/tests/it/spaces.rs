@@ -55,7 +55,7 @@ fn check(person: &Person, spaces: &[Space]) -> Result<(), TestCaseError> {
 
     let mut expected = model.union_for(&anyone, &reads).conflicts();
     let readable = |subject: &Subject| match subject {
-        Subject::Ops => false,
+        Subject::Ops | Subject::Meaning { .. } => false,
         Subject::Revision { revision, .. } => of(revision),
         Subject::Patch { space, .. } => reads(*space),
     };
