@@ -363,7 +363,7 @@ impl<'a> Look<'a> {
 
     /// Who stays on what, ascending.
     pub(crate) fn pins(&self) -> Result<Vec<Pinned>, EngineError> {
-        let mut candidates: BTreeSet<EntityId> = self.tx.with_pins()?.into_iter().collect();
+        let mut candidates: BTreeSet<EntityId> = self.tx.with_pins()?;
         candidates.extend(self.touched());
         let mut pins = Vec::new();
         for by in candidates {

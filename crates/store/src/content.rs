@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use dm_collab::ContentHead;
-use dm_model::{Decoder, DefHash, Definition, Encoder, EntityId, Kind, Reference, ReferenceForm, Target};
+use dm_model::{Decoder, DefHash, Definition, Encoder, EntityId, Kind, OpId, Reference, ReferenceForm, Target};
 
 use crate::encoding::{Codec, Packing};
 use crate::error::StoreError;
@@ -153,12 +153,11 @@ impl ReadTx<'_> {
     /// The entities that a pin in effect was written of.
     ///
     /// # Errors
-    /// The disk.
-    pub fn with_pins(&self) -> Result<Vec<EntityId>, StoreError> {
-        self.entity_ids_of(
-            "SELECT DISTINCT x.entity FROM op o JOIN op_e x ON x.op = o.id WHERE o.kind = 8 AND o.effective = 1",
-            [],
-        )
+    /// The disk; a damaged row.
+    pub fn with_pins(&self) -> Result<BTreeSet<EntityId>, StoreError> {
+        let sql = "SELECT hash, bytes FROM op WHERE kind = 8 AND effective = 1";
+        let rows = self.rows(sql, [], |row| Ok((OpId::from_bytes(row.get(0)?), row.get::<_, Vec<u8>>(1)?)))?;
+        rows.into_iter().map(|(id, bytes)| Ok(self.op_of(&id, &bytes)?.entity)).collect()
     }
 
     fn unpack(&self, row: &Stored) -> Result<Definition, StoreError> {

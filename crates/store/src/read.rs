@@ -177,7 +177,7 @@ impl ReadTx<'_> {
     }
 
     /// The op of a row: of a small envelope it is read where it is signed.
-    fn op_of(&self, id: &OpId, bytes: &[u8]) -> Result<Op, StoreError> {
+    pub(crate) fn op_of(&self, id: &OpId, bytes: &[u8]) -> Result<Op, StoreError> {
         if !bytes.is_empty() {
             return self.decode_op(id, bytes);
         }

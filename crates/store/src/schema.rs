@@ -8,7 +8,7 @@ use rusqlite::Connection;
 /// What SQLite's header says of whose file this is: `dmst`.
 pub(crate) const APPLICATION_ID: i32 = 0x646d_7374;
 /// The schema version that this program writes.
-pub const SCHEMA_VERSION: u32 = 5;
+pub const SCHEMA_VERSION: u32 = 6;
 
 /// One step: the statements that turn version `from` into `from + 1`.
 pub(crate) struct Migration {
@@ -25,6 +25,7 @@ pub(crate) const MIGRATIONS: &[Migration] = &[
     Migration { from: 3, sql: &[EXCHANGE, READERS, KEYS, BRIDGE, MARKS] },
     // Rows only: `content::fill_nowhere`.
     Migration { from: 4, sql: &[] },
+    Migration { from: 5, sql: &[PINS] },
 ];
 
 /// Version 2: commands are remembered, so that they can be undone.
@@ -118,6 +119,11 @@ const MARKS: &str = "
 CREATE INDEX env_open ON env (patch) WHERE kind = 1 AND effect <> 1;
 INSERT INTO mark (kind, a, b)
   SELECT DISTINCT 5, m.patch, 0 FROM channel c JOIN meta t ON t.instance = c.hash JOIN member m ON m.channel = c.id WHERE m.state = 2;
+";
+
+/// Version 6: who stays on a version of something else is found without a look at all ops.
+const PINS: &str = "
+CREATE INDEX op_pin ON op (id) WHERE kind = 8;
 ";
 
 /// The tables that a rebuild empties. `entity` keeps its ids, since packed references are made of them.
@@ -218,5 +224,5 @@ CREATE TABLE mark (kind INTEGER NOT NULL, a NOT NULL, b INTEGER NOT NULL, PRIMAR
 pub(crate) fn create(connection: &Connection) -> rusqlite::Result<()> {
     connection.pragma_update(None, "application_id", APPLICATION_ID)?;
     connection.execute_batch(SCHEMA)?;
-    [COMMANDS, EXCHANGE, READERS, KEYS, BRIDGE, MARKS].iter().try_for_each(|sql| connection.execute_batch(sql))
+    [COMMANDS, EXCHANGE, READERS, KEYS, BRIDGE, MARKS, PINS].iter().try_for_each(|sql| connection.execute_batch(sql))
 }
