@@ -83,7 +83,7 @@ impl Snapshot<'_> {
                 return Ok(report);
             }
         };
-        check(&look, &entities, &entities)?.into_report(&look)
+        check(&look, ViewLinks::new(&look), &entities, &entities)?.into_report(&look)
     }
 }
 
@@ -111,20 +111,25 @@ pub(crate) struct Cone {
 }
 
 impl Cone {
-    fn of(after: &Look<'_>, before: &Look<'_>, ops: &[Op], leads: &Leads) -> Result<Self, EngineError> {
+    fn of(
+        after: &Look<'_>,
+        before: &Look<'_>,
+        ops: &[Op],
+        leads: &Leads,
+        links: &mut ViewLinks<'_>,
+    ) -> Result<Self, EngineError> {
         let (mut written, mut otherwise) = (BTreeSet::new(), BTreeSet::new());
         for op in ops {
             let of = if op.written_content().is_some() { &mut written } else { &mut otherwise };
             of.insert(op.entity);
         }
-        let mut links = ViewLinks::new(after);
         let mut seen: BTreeSet<EntityId> = written.union(&otherwise).copied().collect();
         let own = seen.len();
         let mut shown = Vec::new();
         for entity in &seen {
             // Nobody who could see a difference: what it was need not be read.
             let alone = after.users(*entity, leads)?.is_empty();
-            if !alone && (otherwise.contains(entity) || !shows_as_before(&mut links, before, *entity)?) {
+            if !alone && (otherwise.contains(entity) || !shows_as_before(links, before, *entity)?) {
                 shown.push(*entity);
             }
         }
@@ -132,13 +137,12 @@ impl Cone {
         while let Some(entity) = shown.pop() {
             for user in after.users(entity, leads)? {
                 seen.insert(user);
-                if !expanded.contains(&user) && shows(&mut links, user, entity)? {
+                if !expanded.contains(&user) && shows(links, user, entity)? {
                     expanded.insert(user);
                     shown.push(user);
                 }
             }
         }
-        links.scope.check()?;
         Ok(Self { reaches: seen.len() > own, written, seen })
     }
 }
@@ -150,8 +154,9 @@ pub(crate) fn check_change(
     ops: &[Op],
     leads: &Leads,
 ) -> Result<(CheckReport, Cone), EngineError> {
-    let cone = Cone::of(after, before, ops, leads)?;
-    let mut found = check(after, &cone.seen, &cone.written)?;
+    let mut links = ViewLinks::new(after);
+    let cone = Cone::of(after, before, ops, leads, &mut links)?;
+    let mut found = check(after, links, &cone.seen, &cone.written)?;
     // The op that wrote a definition last.
     let contents = ops.iter().filter(|op| op.written_content().is_some());
     let written: BTreeMap<String, String> = contents.map(|op| (op.entity.to_string(), op.id().to_string())).collect();
@@ -159,7 +164,7 @@ pub(crate) fn check_change(
     let others: BTreeSet<&str> = elsewhere.map(|(problem, _)| &*problem.entity).collect();
     if !others.is_empty() {
         let others = others.into_iter().map(str::parse).collect::<Result<BTreeSet<EntityId>, _>>()?;
-        retain_new(&mut found.problems, check(before, &others, &BTreeSet::new())?, &written);
+        retain_new(&mut found.problems, check(before, ViewLinks::new(before), &others, &BTreeSet::new())?, &written);
     }
     for (problem, _) in &mut found.problems {
         problem.op = written.get(&problem.entity).cloned();
@@ -203,7 +208,7 @@ fn shows_as_before(links: &mut ViewLinks<'_>, before: &Look<'_>, entity: EntityI
 /// Whether what others see of a definition says something of an entity.
 fn shows(links: &mut ViewLinks<'_>, user: EntityId, entity: EntityId) -> Result<bool, EngineError> {
     let node = LinkNode::Entity(user);
-    let Some(program) = links.program(node)? else { return Ok(false) };
+    let Some(program) = links.declared(node)? else { return Ok(false) };
     let mut signature = Vec::new();
     match &program.item {
         // A value has no declared type: what it is hangs on all of it.
@@ -229,9 +234,7 @@ fn shows(links: &mut ViewLinks<'_>, user: EntityId, entity: EntityId) -> Result<
             Target::Unresolved => SlotTarget::Unresolved { spelling: name.spelling.clone(), wanted: Wanted::Type },
             Target::Entity(_) | Target::Builtin { .. } => continue,
         };
-        if let dm_lang::Lead::To { node: LinkNode::Entity(led), .. } = links.follow(node, &target)?
-            && led == entity
-        {
+        if links.led(node, &target)?.is_some_and(|(led, _)| led == LinkNode::Entity(entity)) {
             return Ok(true);
         }
     }
@@ -241,12 +244,13 @@ fn shows(links: &mut ViewLinks<'_>, user: EntityId, entity: EntityId) -> Result<
 /// Checks entities of a view.
 ///
 /// Warnings on how a definition is written are told of those in `written`.
-fn check(
-    look: &Look<'_>,
+fn check<'l>(
+    look: &'l Look<'l>,
+    links: ViewLinks<'l>,
     entities: &BTreeSet<EntityId>,
     written: &BTreeSet<EntityId>,
 ) -> Result<Findings, EngineError> {
-    let types = ViewTypes { links: RefCell::new(ViewLinks::new(look)), look, failure: RefCell::default() };
+    let types = ViewTypes { links: RefCell::new(links), look, failure: RefCell::default() };
     let checker = Checker::new(&types);
     let mut report = CheckReport::default();
     let mut problems_found = Vec::new();
@@ -549,15 +553,17 @@ impl ViewTypes<'_> {
 
 impl CheckSource for ViewTypes<'_> {
     fn follow(&self, from: LinkNode, target: &SlotTarget) -> Option<LinkNode> {
-        let lead = self.links.borrow_mut().follow(from, target);
-        self.guard(lead.map(|lead| match lead {
-            dm_lang::Lead::To { node, .. } => Some(node),
-            dm_lang::Lead::Nowhere => None,
-        }))
+        let led = self.links.borrow_mut().led(from, target);
+        self.guard(led).map(|(node, _)| node)
     }
 
     fn program(&self, node: LinkNode) -> Option<Arc<Program>> {
         let program = self.links.borrow_mut().program(node);
+        self.guard(program)
+    }
+
+    fn declared(&self, node: LinkNode) -> Option<Arc<Program>> {
+        let program = self.links.borrow_mut().declared(node);
         self.guard(program)
     }
 

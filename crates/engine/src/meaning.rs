@@ -46,6 +46,8 @@ pub(crate) struct ViewLinks<'l> {
     pub(crate) scope: ViewScope<'l>,
     /// By content: several may have the same.
     programs: FxHashMap<DefHash, Option<Arc<Program>>>,
+    /// As far as others need them.
+    declared: FxHashMap<DefHash, Option<Arc<Program>>>,
     skeletons: FxHashMap<DefHash, Option<Arc<Skeleton>>>,
     known: FxHashMap<LinkNode, Linked>,
     entities: FxHashMap<EntityId, Rc<Standing>>,
@@ -79,6 +81,7 @@ impl<'l> ViewLinks<'l> {
             look,
             scope: ViewScope::new(look),
             programs: FxHashMap::default(),
+            declared: FxHashMap::default(),
             skeletons: FxHashMap::default(),
             known: FxHashMap::default(),
             entities: FxHashMap::default(),
@@ -141,6 +144,38 @@ impl<'l> ViewLinks<'l> {
         Ok(program)
     }
 
+    /// The same, of a function maybe without its body; `None` if its head cannot be read.
+    pub(crate) fn declared(&mut self, node: LinkNode) -> Result<Option<Arc<Program>>, EngineError> {
+        let Some(content) = self.content(node)? else { return Ok(None) };
+        if let Some(known) = self.programs.get(&content).or_else(|| self.declared.get(&content)) {
+            return Ok(known.clone());
+        }
+        let definition = self.look.definition(&content)?;
+        let program = dm_lang::lower_declared(&definition).ok().map(Arc::new);
+        self.declared.insert(content, program.clone());
+        Ok(program)
+    }
+
+    /// What a reference leads to, readable or not, and whether people disagree on it.
+    pub(crate) fn led(&mut self, from: LinkNode, target: &SlotTarget) -> Result<Option<(LinkNode, bool)>, EngineError> {
+        let entity = match target {
+            SlotTarget::Entity(entity) => Some(*entity),
+            SlotTarget::Unresolved { spelling, wanted } => match from {
+                LinkNode::Entity(from) => self
+                    .look
+                    .location_of(&from)?
+                    .and_then(|location| dm_lang::meaning_of(&self.scope, location.module_path(), spelling, *wanted)),
+                LinkNode::Pinned(_) => None,
+            },
+        };
+        let Some(entity) = entity else { return Ok(None) };
+        let pin = self.pin(from, entity)?.or_else(|| self.instead.get(&entity).copied());
+        Ok(Some(match pin {
+            Some(content) => (LinkNode::Pinned(content), false),
+            None => (LinkNode::Entity(entity), self.standing(entity)?.contested),
+        }))
+    }
+
     fn skeleton_of(&mut self, content: DefHash) -> Result<Option<Arc<Skeleton>>, EngineError> {
         if let Some(known) = self.skeletons.get(&content) {
             return Ok(known.clone());
@@ -169,22 +204,7 @@ impl LinkSource for ViewLinks<'_> {
     }
 
     fn follow(&mut self, from: LinkNode, target: &SlotTarget) -> Result<Lead, EngineError> {
-        let entity = match target {
-            SlotTarget::Entity(entity) => Some(*entity),
-            SlotTarget::Unresolved { spelling, wanted } => match from {
-                LinkNode::Entity(from) => self
-                    .look
-                    .location_of(&from)?
-                    .and_then(|location| dm_lang::meaning_of(&self.scope, location.module_path(), spelling, *wanted)),
-                LinkNode::Pinned(_) => None,
-            },
-        };
-        let Some(entity) = entity else { return Ok(Lead::Nowhere) };
-        let pin = self.pin(from, entity)?;
-        let (node, contested) = match pin.or_else(|| self.instead.get(&entity).copied()) {
-            Some(content) => (LinkNode::Pinned(content), false),
-            None => (LinkNode::Entity(entity), self.standing(entity)?.contested),
-        };
+        let Some((node, contested)) = self.led(from, target)? else { return Ok(Lead::Nowhere) };
         Ok(if self.program(node)?.is_some() { Lead::To { node, contested } } else { Lead::Nowhere })
     }
 

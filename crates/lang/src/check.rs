@@ -46,6 +46,11 @@ pub trait CheckSource {
     /// The resolved tree of something.
     fn program(&self, node: LinkNode) -> Option<Arc<Program>>;
 
+    /// The same, if need be without what is in a function's body.
+    fn declared(&self, node: LinkNode) -> Option<Arc<Program>> {
+        self.program(node)
+    }
+
     /// Whether two declared types mean the same: whether their links are equal.
     fn same_type(&self, one: LinkNode, other: LinkNode) -> bool;
 

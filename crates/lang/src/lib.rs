@@ -37,7 +37,7 @@ pub use layout::{ModuleFile, Shown, layout, module_stem, print_file};
 pub use link::{Lead, LinkNode, LinkSource, Linked, Skeleton, SlotTarget, link};
 pub use lookup::{Wanted, meaning_of, visible};
 pub use outline::{Outline, outline};
-pub use program::{LowerError, Program, lower};
+pub use program::{LowerError, Program, lower, lower_declared};
 pub use render::{Edit, Rendering, Respelled, render, render_all, resolve_edit};
 pub use resolve::{Bindings, NameProblem, ProblemKind, ResolveError, Resolved, resolve_file, resolve_text};
 pub use scope::{Entry, NameTable, RenderScope, Scope};

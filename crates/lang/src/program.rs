@@ -20,7 +20,7 @@ use dm_syntax::written::{InfixOp, Primitive};
 use dm_syntax::{FloatValue, IntKind};
 use dm_syntax::{TextRange, written};
 
-pub use lower::{LowerError, lower};
+pub use lower::{LowerError, lower, lower_declared};
 pub(crate) use lower::{Signature, lower_signature};
 
 /// A definition's resolved tree.

@@ -108,7 +108,7 @@ impl Walk<'_, '_> {
             return Meaning::Fn(Callee::Builtin(signature));
         }
         let Some(node) = self.follow(self.node, name, wanted) else { return Meaning::Other(Ty::Unknown) };
-        let Some(program) = self.source.program(node) else { return Meaning::Other(Ty::Unknown) };
+        let Some(program) = self.source.declared(node) else { return Meaning::Other(Ty::Unknown) };
         match &program.item {
             Item::Fn(_) => Meaning::Fn(Callee::Package(program, node)),
             Item::Value(_) => Meaning::Other(self.value(node)),

@@ -45,6 +45,44 @@ pub fn lower(definition: &Definition) -> Lowered<Program> {
     lower_node(definition, *node)
 }
 
+/// A function's resolved tree as far as others need it: with its parameters and its result, and `()` for its body. Of other
+/// definitions, and where the head cannot be told from the body, all of it.
+///
+/// # Errors
+/// As [`lower`], but for what is wrong in a body.
+pub fn lower_declared(definition: &Definition) -> Lowered<Program> {
+    let mut from = head_start(&definition.text);
+    // The first `=` ends the head, unless it stands in a comment there.
+    for _ in 0..HEAD_TRIES_MAX {
+        let rest = definition.text.get(from..).unwrap_or_default();
+        let Some(at) = rest.find('=').filter(|_| definition.kind == Kind::Fn) else { break };
+        from += at + 1;
+        let mut text = definition.text.get(..from).unwrap_or_default().to_owned();
+        text.push_str(" ()");
+        let inside = |reference: &&Reference| reference.end() as usize <= from;
+        let references = definition.references.iter().filter(inside).cloned().collect();
+        if let Ok(program) = lower(&Definition { kind: Kind::Fn, text, references }) {
+            return Ok(program);
+        }
+    }
+    lower(definition)
+}
+
+/// So many comments with a `=` in a head are looked behind.
+const HEAD_TRIES_MAX: usize = 4;
+
+/// Where a text begins that is no doc comment.
+fn head_start(text: &str) -> usize {
+    let mut at = 0;
+    for line in text.split_inclusive('\n') {
+        if !line.trim_start().starts_with("//") {
+            break;
+        }
+        at += line.len();
+    }
+    at
+}
+
 /// What is declared of a builtin: its type variables, in the order of their first use, its parameters and its result. `None` if
 /// that is not written in the language.
 pub(crate) fn lower_signature(builtin: &Builtin) -> Option<Signature> {

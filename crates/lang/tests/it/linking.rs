@@ -4,12 +4,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::convert::Infallible;
 use std::sync::Arc;
 
+use dm_lang::program::Item;
 use dm_lang::{Lead, LinkNode, LinkSource, Linked, Skeleton, SlotTarget, link, lower, meaning_of};
 use dm_model::{Definition, EntityId, Kind, Location};
 use dm_syntax::{Mode, parse};
 use proptest::prelude::*;
 
-use crate::support::{Imported, import, source};
+use crate::support::{Imported, import, package_files, repository, source, sources};
 
 /// A view of imported files.
 pub struct View<'i> {
@@ -586,5 +587,40 @@ fn whole_trees_are_linked() {
         if real {
             assert_eq!((seen(Kind::Fn), seen(Kind::Type)), (4392, 966));
         }
+    }
+}
+
+/// What others see of a definition is the same, whether or not its body is read.
+pub fn check_declared(definition: &Definition) {
+    let (whole, declared) = (lower(definition).unwrap(), dm_lang::lower_declared(definition).unwrap());
+    match (&whole.item, &declared.item) {
+        (Item::Fn(whole), Item::Fn(declared)) => {
+            assert_eq!(
+                (&whole.type_params, &whole.params, &whole.result),
+                (&declared.type_params, &declared.params, &declared.result),
+                "{}",
+                definition.text
+            );
+        }
+        _ => assert_eq!(whole, declared, "{}", definition.text),
+    }
+}
+
+#[test]
+fn a_head_is_read_without_its_body() {
+    let files = package_files(&repository().join("packages"));
+    let imported = import(&sources(&files));
+    imported.definitions.values().for_each(|(_, definition)| check_declared(definition));
+    // Comments with a `=` before, in and behind the head.
+    for text in [
+        "/// a = b\nlet f (n: Int64) : Int64 = n",
+        "let f // a = b\n  (n: Int64) : Int64 = n",
+        "let f (n: Int64) : Int64 // = 1\n  // = 2\n  = n == n",
+        "let f<'a> (g: 'a -> Int64) : Dict<Int64> =\n  Dict { a = 1L }",
+    ] {
+        let files = [("a.dark".to_owned(), format!("module A.B\n\n{text}\n"))];
+        let imported = import(&sources(&files));
+        assert_eq!(imported.definitions.len(), 1, "{text}");
+        imported.definitions.values().for_each(|(_, definition)| check_declared(definition));
     }
 }

@@ -41,6 +41,7 @@ fn check_tree(sources: &[Source]) {
         assert!(rendering.is_verbatim() && rendering.unfaithful.is_empty(), "{location}: {rendering:?}");
         let bytes = definition.encode();
         assert_eq!(Definition::decode(&bytes).as_ref(), Ok(definition), "{location}");
+        crate::linking::check_declared(definition);
     }
 }
 
