@@ -49,7 +49,10 @@ impl Context {
     pub fn read<T>(&self, read: impl FnOnce(&Snapshot) -> Result<T, dm_engine::EngineError>) -> Result<T, Failure> {
         let engine = self.engine()?;
         let snapshot = engine.snapshot(&self.session())?;
-        Ok(read(&snapshot)?)
+        let answer = read(&snapshot)?;
+        drop(snapshot);
+        engine.keep_memos()?;
+        Ok(answer)
     }
 
     /// Writes: all of it or nothing; nothing where `dry_run`.

@@ -540,7 +540,7 @@ impl ViewTypes<'_> {
     /// What went wrong meanwhile, if anything did.
     fn done(self) -> Result<(), EngineError> {
         self.failure.into_inner().map_or(Ok(()), Err)?;
-        self.links.into_inner().scope.check()
+        self.links.into_inner().done()
     }
 
     fn guard<T: Default>(&self, answer: Result<T, EngineError>) -> T {

@@ -312,6 +312,15 @@ impl Engine {
         Ok(tx.commit()?)
     }
 
+    /// Keeps for the next readers what the last one worked out. To be called once its snapshot is gone; it writes little, and only if nothing
+    /// changed meanwhile.
+    ///
+    /// # Errors
+    /// The disk; a damaged store.
+    pub fn keep_memos(&self) -> Result<(), EngineError> {
+        Ok(self.store.keep_noted_links()?)
+    }
+
     /// Writes: nothing is there for others before [`Transaction::commit`], and nothing at all if `dry_run`.
     ///
     /// # Errors

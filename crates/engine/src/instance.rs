@@ -1,10 +1,12 @@
 //! What belongs to the store itself: remotes, tokens, trust, settings, checks.
 
+use dm_collab::View;
 use dm_model::codec::{Domain, hash};
 use dm_store::{AuthorKeyRecord, KeyState, Remedy, Remote, RemoteMode, Token};
 
 use crate::engine::{Engine, STORE_FILE, STORE_FOLDER};
 use crate::error::{EngineError, NAME_BYTES_MAX};
+use crate::look::Look;
 use crate::report::{FindingEntry, RebuildReport, Received, RemoteSummary, Setting, TokenReport, VerifyReport};
 use crate::snapshot::remote_summary;
 use crate::transaction::Transaction;
@@ -190,14 +192,24 @@ impl Engine {
     /// If the store cannot be read at all; damage is a finding.
     pub fn verify(&self) -> Result<VerifyReport, EngineError> {
         let tx = self.store().read()?;
-        let findings = tx.verify();
         let counts = tx.counts()?;
-        let findings = findings.into_iter().map(|finding| FindingEntry {
+        let found = tx.verify().into_iter().map(|finding| FindingEntry {
             what: finding.what,
             place: format!("{} {}", finding.table, finding.row),
             next: remedy(&finding.remedy).to_owned(),
         });
-        Ok(VerifyReport { envelopes: counts.envelopes, definitions: counts.definitions, findings: findings.collect() })
+        let mut findings: Vec<FindingEntry> = found.collect();
+        // What cannot be read is told already.
+        let look = Look { tx: &tx, view: View::main(&tx) };
+        let (links, wrong) = look.wrong_links().unwrap_or_default();
+        for entity in wrong {
+            findings.push(FindingEntry {
+                what: "a kept link is not that of its definition".to_owned(),
+                place: format!("link {entity}"),
+                next: remedy(&Remedy::Rebuild).to_owned(),
+            });
+        }
+        Ok(VerifyReport { envelopes: counts.envelopes, definitions: counts.definitions, links, findings })
     }
 
     /// Makes all projections anew from the log and the content.

@@ -1,14 +1,17 @@
 //! What definitions mean in a view: their resolved trees, and their links.
 //!
-//! Deliberately absent: anything kept between calls. A link is worked out from all that its definition reaches, each time.
+//! Links are kept in the store from one reader to the next (`dm_store::LinkNotes` says which, and when they hold): one is worked out from
+//! what its definition reaches and is not kept. In a session, whatever reaches what the session changed is worked out anew.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 use std::sync::Arc;
 
+use dm_collab::ProjectionRead as _;
 use dm_lang::{Lead, LinkNode, LinkSource, Linked, Program, Skeleton, SlotTarget};
 use dm_model::{DefHash, EntityId, LinkHash, Register, Target, Value};
-use rustc_hash::FxHashMap;
+use dm_store::LinkNotes;
+use rustc_hash::{FxHashMap, FxHashSet};
 
 use crate::error::EngineError;
 use crate::look::Look;
@@ -35,8 +38,26 @@ impl Look<'_> {
         let node = LinkNode::Entity(*entity);
         let mut links = ViewLinks::new(self);
         let link = links.link(node)?;
-        links.scope.check()?;
+        links.done()?;
         Ok(link)
+    }
+
+    /// How many kept links hold in this view, and which of them are not what they are worked out to be from nothing: none, or the memo is
+    /// damaged.
+    pub(crate) fn wrong_links(&self) -> Result<(u64, Vec<EntityId>), EngineError> {
+        let mut kept = ViewLinks::new(self);
+        let mut anew = ViewLinks::new(self);
+        anew.from_nothing = true;
+        let (mut holding, mut wrong) = (0, Vec::new());
+        for entity in self.tx.with_kept_links()? {
+            let Some(holds) = kept.kept(entity)? else { continue };
+            holding += 1;
+            if anew.linked(LinkNode::Entity(entity))? != Some(holds) {
+                wrong.push(entity);
+            }
+        }
+        anew.scope.check()?;
+        Ok((holding, wrong))
     }
 }
 
@@ -53,7 +74,24 @@ pub(crate) struct ViewLinks<'l> {
     entities: FxHashMap<EntityId, Rc<Standing>>,
     /// Versions that entities are taken at, whatever they have in the view.
     instead: BTreeMap<EntityId, DefHash>,
+    /// Whether kept links are left alone.
+    from_nothing: bool,
+    changes: Option<Changes>,
+    /// What was linked here.
+    fresh: Vec<LinkNode>,
 }
+
+/// What changed since links were kept, by main and by the session.
+struct Changes {
+    due: Vec<EntityId>,
+    /// Whose kept links do not hold any more.
+    stale: FxHashSet<EntityId>,
+    /// And whose do not hold in this session.
+    hidden: FxHashSet<EntityId>,
+}
+
+/// Fewer links than these are worked out as fast as they are kept.
+const KEPT_MIN: usize = 16;
 
 /// How an entity stands in a view.
 #[derive(Default)]
@@ -77,7 +115,10 @@ impl<'l> ViewLinks<'l> {
     /// As if these entities were at these versions, to all who refer to them.
     pub(crate) fn with(look: &'l Look<'l>, instead: BTreeMap<EntityId, DefHash>) -> Self {
         Self {
+            from_nothing: !instead.is_empty(),
             instead,
+            changes: None,
+            fresh: Vec::new(),
             look,
             scope: ViewScope::new(look),
             programs: FxHashMap::default(),
@@ -112,11 +153,115 @@ impl<'l> ViewLinks<'l> {
 
     /// What something means; `None` if its text cannot be read.
     pub(crate) fn link(&mut self, node: LinkNode) -> Result<Option<LinkHash>, EngineError> {
-        if !self.known.contains_key(&node) {
-            let linked = dm_lang::link(self, [node])?;
-            self.known.extend(linked);
+        Ok(self.linked(node)?.map(|linked| linked.link))
+    }
+
+    fn linked(&mut self, node: LinkNode) -> Result<Option<Linked>, EngineError> {
+        if let Some(known) = LinkSource::known(self, node)? {
+            return Ok(Some(known));
         }
-        Ok(self.known.get(&node).map(|linked| linked.link))
+        let linked = dm_lang::link(self, [node])?;
+        self.fresh.extend(linked.keys().copied());
+        self.known.extend(linked);
+        Ok(self.known.get(&node).copied())
+    }
+
+    /// The end of all questions. What was worked out is left for the next reader.
+    pub(crate) fn done(mut self) -> Result<(), EngineError> {
+        if self.fresh.len() >= KEPT_MIN && !self.from_nothing {
+            self.note()?;
+        }
+        self.scope.check()
+    }
+
+    fn note(&mut self) -> Result<(), EngineError> {
+        let mut links = Vec::new();
+        for entity in self.lasting()? {
+            if let Some(linked) = self.known.get(&LinkNode::Entity(entity)) {
+                links.push((entity, (linked.link, linked.interface)));
+            }
+        }
+        let Some(changes) = &self.changes else { return Ok(()) };
+        self.look.tx.note_links(LinkNotes {
+            fingerprint: self.look.tx.view_fingerprint()?,
+            format: dm_lang::LINK_FORMAT,
+            due: changes.due.clone(),
+            stale: changes.stale.iter().copied().collect(),
+            links,
+        });
+        Ok(())
+    }
+
+    /// What was linked here and holds in main until a definition changes: it reaches only what lives, is agreed on, has no pin, and
+    /// refers only to such.
+    fn lasting(&mut self) -> Result<BTreeSet<EntityId>, EngineError> {
+        let mut reaches = BTreeMap::new();
+        for node in std::mem::take(&mut self.fresh) {
+            let LinkNode::Entity(entity) = node else { continue };
+            let content = self.look.tx.entity(&entity)?.as_ref().and_then(dm_store::linked_content);
+            let changed = self.look.view.changed().any(|(changed, _)| *changed == entity);
+            if content.is_none() || changed {
+                continue;
+            }
+            let Some(skeleton) = self.skeleton(node)? else { continue };
+            reaches.insert(entity, skeleton);
+        }
+        let mut reached_by: BTreeMap<EntityId, Vec<EntityId>> = BTreeMap::new();
+        let mut gone = Vec::new();
+        for (entity, skeleton) in &reaches {
+            for target in skeleton.targets() {
+                match target {
+                    SlotTarget::Entity(target) if reaches.contains_key(target) => {
+                        reached_by.entry(*target).or_default().push(*entity);
+                    }
+                    SlotTarget::Entity(target) if self.kept(*target)?.is_some() => {}
+                    SlotTarget::Entity(_) | SlotTarget::Unresolved { .. } => gone.push(*entity),
+                }
+            }
+        }
+        // Whoever reaches what does not last does not last.
+        let mut lasting: BTreeSet<EntityId> = reaches.keys().copied().collect();
+        while let Some(entity) = gone.pop() {
+            if lasting.remove(&entity) {
+                gone.extend(reached_by.get(&entity).into_iter().flatten());
+            }
+        }
+        Ok(lasting)
+    }
+
+    /// The kept link of an entity, if it holds here.
+    fn kept(&mut self, entity: EntityId) -> Result<Option<Linked>, EngineError> {
+        if self.from_nothing {
+            return Ok(None);
+        }
+        if self.changes.is_none() {
+            let due = self.look.tx.links_due()?;
+            let stale = self.reaching(&due)?;
+            let changed: Vec<EntityId> = self.look.view.changed().map(|(entity, _)| *entity).collect();
+            let hidden = self.reaching(&changed)?;
+            self.changes = Some(Changes { due, stale, hidden });
+        }
+        let holds = |changes: &Changes| !changes.stale.contains(&entity) && !changes.hidden.contains(&entity);
+        if !self.changes.as_ref().is_some_and(holds) {
+            return Ok(None);
+        }
+        let kept = self.look.tx.kept_link(&entity, dm_lang::LINK_FORMAT)?;
+        Ok(kept.map(|(link, interface)| Linked { link, interface }))
+    }
+
+    /// These and all in main that reach them through what has a kept link: all whose kept links are in question.
+    fn reaching(&self, entities: &[EntityId]) -> Result<FxHashSet<EntityId>, EngineError> {
+        let mut found: FxHashSet<EntityId> = entities.iter().copied().collect();
+        let mut waiting = entities.to_vec();
+        while let Some(entity) = waiting.pop() {
+            for user in self.look.tx.dependents(&entity)? {
+                if !found.contains(&user) && self.look.tx.kept_link(&user, dm_lang::LINK_FORMAT)?.is_some() {
+                    found.insert(user);
+                    waiting.push(user);
+                }
+            }
+        }
+        Ok(found)
     }
 
     fn content(&mut self, node: LinkNode) -> Result<Option<DefHash>, EngineError> {
@@ -205,11 +350,20 @@ impl LinkSource for ViewLinks<'_> {
 
     fn follow(&mut self, from: LinkNode, target: &SlotTarget) -> Result<Lead, EngineError> {
         let Some((node, contested)) = self.led(from, target)? else { return Ok(Lead::Nowhere) };
-        Ok(if self.program(node)?.is_some() { Lead::To { node, contested } } else { Lead::Nowhere })
+        let readable = LinkSource::known(self, node)?.is_some() || self.program(node)?.is_some();
+        Ok(if readable { Lead::To { node, contested } } else { Lead::Nowhere })
     }
 
     fn known(&mut self, node: LinkNode) -> Result<Option<Linked>, EngineError> {
-        Ok(self.known.get(&node).copied())
+        if let Some(known) = self.known.get(&node) {
+            return Ok(Some(*known));
+        }
+        let LinkNode::Entity(entity) = node else { return Ok(None) };
+        let kept = self.kept(entity)?;
+        if let Some(kept) = kept {
+            self.known.insert(node, kept);
+        }
+        Ok(kept)
     }
 }
 

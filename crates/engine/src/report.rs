@@ -726,6 +726,8 @@ pub struct VerifyReport {
     pub envelopes: u64,
     /// Definitions checked.
     pub definitions: u64,
+    /// Kept hashes of what definitions mean, checked.
+    pub links: u64,
     /// What is wrong.
     pub findings: Vec<FindingEntry>,
 }

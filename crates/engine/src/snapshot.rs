@@ -95,6 +95,18 @@ impl<'e> Snapshot<'e> {
         })
     }
 
+    /// How many links that earlier readers kept hold in this view, and the locations of those that are not what linking from nothing gives:
+    /// none, or the memo is damaged.
+    ///
+    /// # Errors
+    /// If the store cannot be read.
+    pub fn wrong_links(&self) -> Result<(u64, Vec<String>), EngineError> {
+        let look = self.look()?;
+        let (holding, wrong) = look.wrong_links()?;
+        let locations = wrong.iter().map(|entity| look.last_location(entity)).collect::<Result<_, _>>()?;
+        Ok((holding, locations))
+    }
+
     /// The patch that made a write.
     pub(crate) fn writer(&self, look: &Look<'_>, op: &dm_model::OpId) -> Result<Option<PatchSummary>, EngineError> {
         let patch = match self.workspace.stack.place_of(op) {

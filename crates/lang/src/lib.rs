@@ -34,7 +34,7 @@ pub use extract::{
     Declaration, Duplicate, Extracted, OffsetMap, duplicate_diagnostic, duplicates, extract, extract_within,
 };
 pub use layout::{ModuleFile, Shown, layout, module_stem, print_file};
-pub use link::{Lead, LinkNode, LinkSource, Linked, Skeleton, SlotTarget, link};
+pub use link::{LINK_FORMAT, Lead, LinkNode, LinkSource, Linked, Skeleton, SlotTarget, link};
 pub use lookup::{Wanted, meaning_of, visible};
 pub use outline::{Outline, outline};
 pub use program::{LowerError, Program, lower, lower_declared};

@@ -362,6 +362,9 @@ impl WriteTx<'_> {
         let old_uses = self.uses_of(old_content)?;
         let new_uses = if old_content == new_content { old_uses.clone() } else { self.uses_of(new_content)? };
         self.put_entity_row(local, id, state, born)?;
+        if !born {
+            self.lose_link(local, before.as_ref(), state)?;
+        }
 
         let old_live = before.as_ref().map_or(&[][..], |state| &state.live);
         for location in old_live.iter().filter(|location| !state.live.contains(location)) {

@@ -25,7 +25,7 @@ pub(crate) const MIGRATIONS: &[Migration] = &[
     Migration { from: 3, sql: &[EXCHANGE, READERS, KEYS, BRIDGE, MARKS] },
     // Rows only: `content::fill_nowhere`.
     Migration { from: 4, sql: &[] },
-    Migration { from: 5, sql: &[PINS] },
+    Migration { from: 5, sql: &[MEANING] },
 ];
 
 /// Version 2: commands are remembered, so that they can be undone.
@@ -121,9 +121,11 @@ INSERT INTO mark (kind, a, b)
   SELECT DISTINCT 5, m.patch, 0 FROM channel c JOIN meta t ON t.instance = c.hash JOIN member m ON m.channel = c.id WHERE m.state = 2;
 ";
 
-/// Version 6: who stays on a version of something else is found without a look at all ops.
-const PINS: &str = "
+/// Version 6: who stays on a version of something else is found without a look at all ops; what definitions mean is kept.
+const MEANING: &str = "
 CREATE INDEX op_pin ON op (id) WHERE kind = 8;
+CREATE TABLE link (entity INTEGER PRIMARY KEY, format INTEGER NOT NULL, hash BLOB NOT NULL, interface BLOB);
+CREATE TABLE link_due (entity INTEGER PRIMARY KEY);
 ";
 
 /// The tables that a rebuild empties. `entity` keeps its ids, since packed references are made of them.
@@ -147,6 +149,8 @@ pub(crate) const PROJECTIONS: &[&str] = &[
     "env_at",
     "bucket",
     "unseen",
+    "link",
+    "link_due",
 ];
 
 const SCHEMA: &str = "
@@ -224,5 +228,5 @@ CREATE TABLE mark (kind INTEGER NOT NULL, a NOT NULL, b INTEGER NOT NULL, PRIMAR
 pub(crate) fn create(connection: &Connection) -> rusqlite::Result<()> {
     connection.pragma_update(None, "application_id", APPLICATION_ID)?;
     connection.execute_batch(SCHEMA)?;
-    [COMMANDS, EXCHANGE, READERS, KEYS, BRIDGE, MARKS, PINS].iter().try_for_each(|sql| connection.execute_batch(sql))
+    [COMMANDS, EXCHANGE, READERS, KEYS, BRIDGE, MARKS, MEANING].iter().try_for_each(|sql| connection.execute_batch(sql))
 }

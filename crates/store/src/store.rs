@@ -1,6 +1,6 @@
 //! Making, opening and closing a store's file.
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -12,6 +12,7 @@ use rusqlite::{Connection, OpenFlags, OptionalExtension as _, StatementStatus};
 use dm_model::{AuthorKey, InstanceId, Timestamp};
 
 use crate::error::StoreError;
+use crate::links::LinkNotes;
 use crate::schema::{self, APPLICATION_ID, MIGRATIONS, SCHEMA_VERSION};
 use crate::tx::{ReadTx, WriteTx};
 
@@ -74,6 +75,8 @@ pub struct Store {
     mode: Mode,
     instance: Instance,
     steps: Cell<u64>,
+    /// Links that a reader worked out.
+    pub(crate) noted_links: RefCell<Option<LinkNotes>>,
 }
 
 impl Store {
@@ -108,15 +111,27 @@ impl Store {
         let fail = |source| StoreError::from_sqlite(path, source);
         let connection = connect(path, mode)?;
         match read_meta(&connection, path) {
-            Ok((SCHEMA_VERSION, instance)) => {
-                Ok(Self { connection, path: path.to_path_buf(), mode, instance, steps: Cell::new(0) })
-            }
+            Ok((SCHEMA_VERSION, instance)) => Ok(Self {
+                connection,
+                path: path.to_path_buf(),
+                mode,
+                instance,
+                steps: Cell::new(0),
+                noted_links: RefCell::default(),
+            }),
             Ok((older, _)) => {
                 drop(connection);
                 migrate(path, older)?;
                 let connection = connect(path, mode)?;
                 let (_, instance) = read_meta(&connection, path)?;
-                Ok(Self { connection, path: path.to_path_buf(), mode, instance, steps: Cell::new(0) })
+                Ok(Self {
+                    connection,
+                    path: path.to_path_buf(),
+                    mode,
+                    instance,
+                    steps: Cell::new(0),
+                    noted_links: RefCell::default(),
+                })
             }
             Err(error) => {
                 // A failed open leaves the file, and a WAL beside it, as they are.
@@ -147,7 +162,14 @@ impl Store {
         insert_meta(&connection, new).map_err(fail)?;
         let (key, name, created_at) = (new.key, new.name.clone(), new.created_at);
         let instance = Instance { id: key.instance(), key, name, created_at };
-        Ok(Self { connection, path: path.to_path_buf(), mode: Mode::ReadWrite, instance, steps: Cell::new(0) })
+        Ok(Self {
+            connection,
+            path: path.to_path_buf(),
+            mode: Mode::ReadWrite,
+            instance,
+            steps: Cell::new(0),
+            noted_links: RefCell::default(),
+        })
     }
 
     /// The store's file.

@@ -380,6 +380,19 @@ impl Verification<'_, '_> {
         if stored.into_iter().filter(|(_, known)| known.count > 0).collect::<BTreeMap<_, _>>() != expected {
             self.find("known_space", "", "not the fingerprints of what unsent leaves", Remedy::RestoreCopy);
         }
+        let gone = "entity NOT IN (SELECT id FROM entity)";
+        let unfit = "typeof(hash) <> 'blob' OR length(hash) <> 32 OR length(coalesce(interface, hash)) <> 32
+            OR typeof(format) <> 'integer'";
+        for (table, wrong, what) in [
+            ("link", gone, "its row of entity is gone"),
+            ("link_due", gone, "its row of entity is gone"),
+            ("link", unfit, "a hash of the wrong length"),
+        ] {
+            let sql = format!("SELECT entity FROM {table} WHERE {wrong}");
+            for local in self.tx.rows(&sql, [], |row| row.get::<_, i64>(0))? {
+                self.find(table, local, what, Remedy::Rebuild);
+            }
+        }
         for (table, column, target) in [
             ("summary", "content", "content"),
             ("import_base", "content", "content"),

@@ -5,7 +5,7 @@ use std::fs;
 use std::path::Path;
 
 use dm_collab::draft::Stack;
-use dm_model::{PatchId, Session, SessionId, SessionState, Succession, Visibility};
+use dm_model::{EntityId, LinkHash, PatchId, Session, SessionId, SessionState, Succession, Visibility};
 use dm_store::{
     Arrival, CommandKind, DraftHeader, Finding, ImportBase, Mode, NamedSpace, NewCommand, Remedy, Remote, RemoteMode,
     Store, StoreError, Token, WriteTx,
@@ -34,6 +34,10 @@ const UNCHECKED: &[&str] = &[
     "meta.created_at",
     "meta.counted",
     "summary.text",
+    // Checked by who knows the language.
+    "link.format",
+    "link.hash",
+    "link.interface",
     // Words in them.
     "session.data",
     "draft.data",
@@ -133,6 +137,9 @@ fn full_store() -> TempStore {
     tx.put_draft(&stack.drafts()[0]).unwrap();
     tx.put_summaries([(content, "a summary")]).unwrap();
     tx.put_setting("author", Some("Ada")).unwrap();
+    let names: Vec<_> = tx.live_names("").unwrap().into_iter().map(|name| name.entity).take(2).collect();
+    let linked = |of: &EntityId| (*of, (LinkHash::from_bytes([5; 32]), Some(LinkHash::from_bytes([6; 32]))));
+    tx.put_links(1, &names.iter().map(linked).collect::<Vec<_>>(), &names).unwrap();
     let name = tx.live_names("").unwrap().remove(0);
     let base = ImportBase {
         location: name.location,
@@ -320,6 +327,8 @@ fn a_lost_row_is_found_in_every_checked_table() {
         "git_target",
         "import_base",
         "import_root",
+        "link",
+        "link_due",
         "overruled",
         "own_key",
         "peer",

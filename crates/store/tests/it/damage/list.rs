@@ -289,6 +289,8 @@ pub const DAMAGES: &[Damage] = &[
         "its draft is gone",
     ),
     sql("a command", "UPDATE command SET enc = 0, data = x'09'", "command", RestoreCopy, "command format"),
+    sql("what a definition means", "UPDATE link SET hash = x'07'", "link", Rebuild, "wrong length"),
+    sql("a meaning of nothing", "INSERT INTO link_due VALUES (99999)", "link_due", Rebuild, "is gone"),
     sql(
         "a memo of a definition that is not there",
         "INSERT INTO summary VALUES (99999, 'x')",
