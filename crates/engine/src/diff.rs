@@ -230,10 +230,10 @@ pub(crate) fn unified(before: Option<&str>, after: Option<&str>) -> String {
     diff.unified_diff().context_radius(CONTEXT_LINES).missing_newline_hint(false).to_string()
 }
 
-/// A patch's ops for people: what each writes, and the content that comes with it.
-pub(crate) fn op_entries(look: &Look<'_>, workspace: &Workspace, id: &PatchId) -> Result<Vec<OpEntry>, EngineError> {
+/// Ops for people: what each writes, and the content that comes with it.
+pub(crate) fn op_entries(look: &Look<'_>, ops: &[Op]) -> Result<Vec<OpEntry>, EngineError> {
     let mut entries = Vec::new();
-    for op in ops_of(look, workspace, id)? {
+    for op in ops {
         let location = look.last_location(&op.entity)?;
         let entity = op.entity.to_string();
         if let Some(hash) = op.content() {

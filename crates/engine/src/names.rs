@@ -4,12 +4,15 @@ use std::collections::BTreeSet;
 
 use dm_collab::ProjectionRead as _;
 use dm_collab::draft::Edit;
-use dm_model::{Deprecation, EntityId, Kind, Location, Register, Value};
+use dm_collab::view::View;
+use dm_model::{Deprecation, EntityId, Kind, Location, Op, Register, Value};
 
+use crate::check::check_change;
+use crate::diff;
 use crate::error::EngineError;
-use crate::look::Found;
+use crate::look::{Found, Look};
 use crate::patches;
-use crate::report::{Change, Written};
+use crate::report::{Change, CheckReport, OpEntry, Written};
 use crate::save::Standing;
 use crate::signing::is_own;
 use crate::transaction::Transaction;
@@ -299,6 +302,11 @@ impl Transaction<'_> {
             let patch = self.patch_at(at)?;
             Some(patches::summary_in(&self.tx, &self.workspace, &patch)?)
         };
+        let (mut ops, mut check) = (Vec::new(), None);
+        if self.dry_run && !changes.is_empty() {
+            let (would, report) = self.would_write(at, entities)?;
+            (ops, check) = (would, Some(report));
+        }
         Ok(Written {
             dry_run: self.dry_run,
             new_patch: new_patch && patch.is_some(),
@@ -307,7 +315,24 @@ impl Transaction<'_> {
             unchanged: Vec::new(),
             warnings: Vec::new(),
             notes: Vec::new(),
+            ops,
+            check,
         })
+    }
+
+    /// The ops of a draft that write some entities, and what checking these finds.
+    fn would_write(&self, at: usize, entities: &[EntityId]) -> Result<(Vec<OpEntry>, CheckReport), EngineError> {
+        let touched: BTreeSet<EntityId> = entities.iter().copied().collect();
+        let made = self.workspace.stack.ops(at).into_iter().filter(|made| touched.contains(&made.op.entity));
+        let ops: Vec<Op> = made.map(|made| made.op.clone()).collect();
+        let look = self.look(Some(at))?;
+        let before = Look { tx: &self.tx, view: View::main(&*self.tx) };
+        let (mut report, _) = check_change(&look, &before, &ops, &look.leads()?)?;
+        for conflict in patches::conflicts_of(&*self.tx, &ops)? {
+            report.conflicts.push(crate::conflicts::sentence(&look, &conflict)?);
+        }
+        report.valid &= report.conflicts.is_empty();
+        Ok((diff::op_entries(&look, &ops)?, report))
     }
 }
 

@@ -186,6 +186,10 @@ pub struct Written {
     pub warnings: Vec<NameWarning>,
     /// What people should know besides.
     pub notes: Vec<String>,
+    /// The ops that would be written, where nothing was.
+    pub ops: Vec<OpEntry>,
+    /// What is wrong in them and what they break, where nothing was written.
+    pub check: Option<CheckReport>,
 }
 
 /// A file that an import did not take.

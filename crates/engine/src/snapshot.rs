@@ -432,7 +432,7 @@ impl<'e> Snapshot<'e> {
             patch: summary,
             revisions: self.tx.revisions(&id)?.iter().map(ToString::to_string).collect(),
             needs,
-            ops: diff::op_entries(&look, &self.workspace, &id)?,
+            ops: diff::op_entries(&look, &diff::ops_of(&look, &self.workspace, &id)?)?,
             definitions: diff::patch_diff(&look, &self.workspace, &id)?,
         })
     }

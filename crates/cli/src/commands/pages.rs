@@ -7,6 +7,7 @@ use dm_engine::{
     SignatureEntry, Written,
 };
 
+use super::check;
 use crate::output::{self, BAD, BOLD, DIM, GOOD, ID, Page, WARN, styled};
 
 /// A patch on a line: short id, status, intent.
@@ -126,6 +127,12 @@ pub fn written(report: &Written, page: &mut Page) {
     }
     warnings(&report.warnings, page);
     listed("", report.notes.iter().cloned(), "--json", page);
+    if let Some(check) = &report.check {
+        for conflict in &check.conflicts {
+            page.line(format!("{} {conflict}", styled(BAD, "conflict:")));
+        }
+        check::problems(&check.problems, page);
+    }
     match &report.patch {
         _ if report.changes.is_empty() => page.line("nothing to write"),
         Some(patch) if report.dry_run => {

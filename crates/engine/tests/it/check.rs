@@ -1,6 +1,6 @@
 //! Checks of views and patches: what is found, and how far is looked.
 
-use dm_engine::{CheckReport, CheckScope, EngineError, Impact, Severity};
+use dm_engine::{CheckReport, CheckScope, EngineError, Impact, SaveRequest, Severity, SourceText};
 
 use crate::support::{Desk, session};
 
@@ -248,4 +248,35 @@ fn many_errors_are_recorded_in_short() {
     tx.commit().unwrap();
     let log = desk.engine.snapshot(&session("work")).unwrap().log(1, None).unwrap();
     assert!(log[0].forced.starts_with("breaks Acme.user0: "), "{}", log[0].forced);
+}
+
+#[test]
+fn a_dry_run_says_what_would_be_written_and_what_is_wrong_with_it() {
+    let desk = Desk::with(CODE);
+    let dry = |act: &dyn Fn(&mut dm_engine::Transaction<'_>) -> Result<dm_engine::Written, EngineError>| {
+        let mut tx = desk.engine.begin(&session("work"), true).unwrap();
+        let written = act(&mut tx).unwrap();
+        tx.commit().unwrap();
+        written
+    };
+    let text = "module Acme.Shop\n\nlet fee (cents: String) : String = cents\n";
+    let written = dry(&|tx| {
+        tx.save(&SaveRequest {
+            text: SourceText { file: "-".to_owned(), text: text.to_owned() },
+            module: None,
+            intent: Some("Break".to_owned()),
+            binds: Vec::new(),
+            base: None,
+        })
+    });
+    let ops: Vec<&str> = written.ops.iter().map(|op| op.op.as_str()).collect();
+    assert_eq!(ops, ["AddContent", "UpdateName"]);
+    let check = written.check.unwrap();
+    assert!(!check.valid && check.impact == Some(dm_engine::Impact::Breaking), "{check:?}");
+    assert!(check.problems.iter().any(|problem| problem.place.location == "Acme.Shop.total"), "{check:?}");
+    let written = dry(&|tx| tx.mv("fee", "price", Some("Rename")));
+    assert!(written.check.unwrap().valid);
+    assert_eq!(written.ops[0].op, "MoveName");
+    assert_eq!(desk.names("work").len(), Desk::with(CODE).names("work").len());
+    assert!(desk.text("work", "fee").contains("Int64"), "nothing was written");
 }
