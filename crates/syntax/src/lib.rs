@@ -11,6 +11,7 @@
 
 mod declarations;
 mod diagnostic;
+mod format;
 mod kind;
 mod lexer;
 mod literal;
@@ -22,6 +23,7 @@ pub mod written;
 
 pub use declarations::{DeclarationSpan, declaration_ranges};
 pub use diagnostic::{Code, Diagnostic, Severity, excerpt_at, render};
+pub use format::{FormatOptions, Formatted, INDENT_MAX, Layout, WIDTH_MAX, WIDTH_MIN, format};
 pub use kind::SyntaxKind;
 pub use literal::{FloatValue, IntKind, LiteralValue};
 pub use parser::{CHAIN_MAX, NESTING_MAX};

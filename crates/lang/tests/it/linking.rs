@@ -7,7 +7,7 @@ use std::sync::Arc;
 use dm_lang::program::Item;
 use dm_lang::{Lead, LinkNode, LinkSource, Linked, Skeleton, SlotTarget, link, lower, meaning_of};
 use dm_model::{Definition, EntityId, Kind, Location};
-use dm_syntax::{Mode, parse};
+use dm_syntax::{FormatOptions, Layout, Mode, parse};
 use proptest::prelude::*;
 
 use crate::support::{Imported, import, package_files, repository, source, sources};
@@ -622,5 +622,21 @@ fn a_head_is_read_without_its_body() {
         let imported = import(&sources(&files));
         assert_eq!(imported.definitions.len(), 1, "{text}");
         imported.definitions.values().for_each(|(_, definition)| check_declared(definition));
+    }
+}
+
+#[test]
+fn layout_changes_no_meaning() {
+    let files = package_files(&repository().join("packages"));
+    let before = View::new(&import(&sources(&files))).link_all();
+    for (width, indent, layout) in [(100, 2, Layout::Keep), (60, 4, Layout::Fit), (30, 1, Layout::Keep)] {
+        let options = FormatOptions { width, indent, layout };
+        let laid = files
+            .iter()
+            .map(|(path, text)| (path.clone(), dm_syntax::format(text, Mode::Package, &options).unwrap().text));
+        let laid: Vec<_> = laid.collect();
+        assert!(laid != files);
+        let imported = import(&sources(&laid));
+        assert_eq!(View::new(&imported).link_all(), before, "{options:?}");
     }
 }

@@ -1,0 +1,170 @@
+//! The layout of source text.
+//!
+//! [`format()`] lays the declarations of a text out anew, one by one, as documents in the manner of Wadler ("A prettier printer",
+//! 2003; crate `pretty`), and leaves alone what is between them. Layout is part of the grammar here, so nothing is believed: what
+//! comes out is parsed again, and a declaration whose tree is another one, or that has a comment where none can be put, stays as it was
+//! written. So a formatted text never means anything else, and every comment is still there.
+//!
+//! Deliberately absent: rewriting. No name, no parenthesis, no literal changes; only space, line ends, and the `;` and leading `|` that
+//! stand for them.
+
+mod build;
+mod exprs;
+mod items;
+
+use std::collections::BTreeSet;
+
+use crate::diagnostic::{Diagnostic, Severity};
+use crate::kind::SyntaxKind as K;
+use crate::text::{LineIndex, TextRange};
+use crate::tree::{SyntaxElement, SyntaxNode};
+use crate::{Mode, parse};
+use build::{Build, LINE_END};
+
+/// Narrower lines leave no room for code.
+pub const WIDTH_MIN: u16 = 20;
+/// Wider lines are not read.
+pub const WIDTH_MAX: u16 = 400;
+/// Most spaces of a level.
+pub const INDENT_MAX: u8 = 8;
+
+/// Where lines are broken besides where they must be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub enum Layout {
+    /// Where the author broke a list, a call, a pipe or a body, it stays broken.
+    #[default]
+    Keep,
+    /// What fits on a line stands on one.
+    Fit,
+}
+
+/// How text is laid out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct FormatOptions {
+    /// Columns of a line, [`WIDTH_MIN`] to [`WIDTH_MAX`]. A word or a string that is longer stays whole.
+    pub width: u16,
+    /// Spaces of a level, 1 to [`INDENT_MAX`].
+    pub indent: u8,
+    /// Where lines are broken.
+    pub layout: Layout,
+}
+
+impl Default for FormatOptions {
+    fn default() -> Self {
+        Self { width: 100, indent: 2, layout: Layout::Keep }
+    }
+}
+
+/// A text that was laid out.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Formatted {
+    /// The text.
+    pub text: String,
+    /// How many declarations it has.
+    pub declarations: usize,
+    /// How many of them stayed as they were written, because they could not be laid out safely.
+    pub kept: usize,
+}
+
+/// Lays a text out.
+///
+/// # Errors
+/// What is wrong with the text, if anything is: such a text is left alone.
+pub fn format(text: &str, mode: Mode, options: &FormatOptions) -> Result<Formatted, Vec<Diagnostic>> {
+    let parsed = parse(text, mode);
+    if !parsed.is_clean() {
+        return Err(parsed.diagnostics.into_iter().filter(|found| found.severity == Severity::Error).collect());
+    }
+    let index = LineIndex::new(text);
+    let root = parsed.file().syntax();
+    let mut pieces: Vec<(TextRange, String)> = Vec::new();
+    let (mut declarations, mut kept) = (0, 0);
+    for node in declarations_of(root) {
+        declarations += 1;
+        match declaration(node, text, &index, options) {
+            Some(laid) => pieces.push((node.range(), laid)),
+            None => kept += 1,
+        }
+    }
+    // One declaration that does not come out as it went in is enough to look at each by itself.
+    let mut out = splice(text, &pieces);
+    if !same_tree(root, &out, mode) {
+        let before = pieces.len();
+        pieces.retain(|piece| same_tree(root, &splice(text, std::slice::from_ref(piece)), mode));
+        kept += before - pieces.len();
+        out = splice(text, &pieces);
+        if !same_tree(root, &out, mode) {
+            (out, kept) = (text.to_owned(), declarations);
+        }
+    }
+    Ok(Formatted { text: out, declarations, kept })
+}
+
+/// The declarations of all modules.
+fn declarations_of(root: SyntaxNode<'_>) -> Vec<SyntaxNode<'_>> {
+    let kinds = [K::FnDef, K::TypeDef, K::ValueDef, K::TestDef, K::DbDef, K::ExprDef];
+    root.descendants().filter(|node| kinds.contains(&node.kind())).collect()
+}
+
+/// A declaration laid out, to stand where it stands; `None` if that is not safe.
+fn declaration(node: SyntaxNode<'_>, text: &str, index: &LineIndex, options: &FormatOptions) -> Option<String> {
+    let column = index.line_col(text, node.range().start).col as usize;
+    let line = text.get(..node.range().start as usize)?.rsplit('\n').next()?;
+    // Behind something else on its line there is no column to go back to.
+    if !line.bytes().all(|byte| byte == b' ') {
+        return None;
+    }
+    let build = Build::new(text, index, options);
+    let doc = build.declaration(node).ok()?;
+    let width = usize::from(options.width).saturating_sub(column).max(usize::from(WIDTH_MIN));
+    let mut out = Vec::new();
+    doc.render(width, &mut out).ok()?;
+    let laid = String::from_utf8(out).ok()?;
+    let mut whole = String::with_capacity(laid.len());
+    for (at, line) in laid.split('\n').enumerate() {
+        if at > 0 {
+            whole.push('\n');
+            if !line.is_empty() {
+                whole.push_str(&" ".repeat(column));
+            }
+        }
+        whole.push_str(line);
+    }
+    Some(whole.replace(LINE_END, "\n"))
+}
+
+/// The text with some pieces of it replaced.
+fn splice(text: &str, pieces: &[(TextRange, String)]) -> String {
+    let mut out = String::with_capacity(text.len());
+    let mut at = 0;
+    for (range, piece) in pieces {
+        out.push_str(text.get(at..range.start as usize).unwrap_or_default());
+        out.push_str(piece);
+        at = range.end as usize;
+    }
+    out.push_str(text.get(at..).unwrap_or_default());
+    out
+}
+
+/// Whether a text has the tree of another one, and its comments, apart from what only lays it out.
+fn same_tree(root: SyntaxNode<'_>, text: &str, mode: Mode) -> bool {
+    let parsed = parse(text, mode);
+    parsed.is_clean() && shape(root).eq(shape(parsed.file().syntax()))
+}
+
+/// What a tree says, in order: nodes, tokens, comments; without space, and without what stands for line ends.
+fn shape(root: SyntaxNode<'_>) -> impl Iterator<Item = (K, &str)> {
+    let mut leading = BTreeSet::new();
+    for of in root.descendants().filter(|node| node.kind() == K::EnumDef) {
+        leading.extend(of.first_token().filter(|first| first.kind() == K::Bar).map(|first| first.index()));
+    }
+    root.descendant_elements().filter_map(move |element| match element {
+        SyntaxElement::Node(node) => Some((node.kind(), "")),
+        SyntaxElement::Token(token) => match token.kind() {
+            K::Whitespace | K::Semicolon | K::Eof => None,
+            K::Bar if leading.contains(&token.index()) => None,
+            K::LineComment | K::DocComment => Some((token.kind(), token.text().trim_end())),
+            kind => Some((kind, token.text())),
+        },
+    })
+}
