@@ -14,7 +14,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
 
 pub use bridge::{ExportArgs, GcArgs, GitCommand, GitExportArgs, GitImportArgs, ImportArgs};
-pub use graph::{BlameArgs, GraphArgs, GraphForm, PinArgs, UnpinArgs};
+pub use graph::{BlameArgs, FmtArgs, GraphArgs, GraphForm, PinArgs, UnpinArgs};
 pub use key::{KeyCommand, KeyRevokeArgs, KeyRotateArgs};
 pub use space::SpaceCommand;
 
@@ -131,6 +131,8 @@ pub enum Command {
     Deps(GraphArgs),
     /// List what refers to a definition
     Dependents(GraphArgs),
+    /// Lay definitions out, or print a .dark file laid out
+    Fmt(FmtArgs),
     /// Find what is wrong: unknown names, types, what a change breaks
     Check(CheckArgs),
     /// List, show and settle conflicts; lists them if nothing else is said
@@ -494,7 +496,7 @@ pub struct LogArgs {
 pub struct ShowArgs {
     /// Its location, or the end of it
     pub name: String,
-    /// As its text, as the syntax tree of that, or as what it means: the resolved tree and its hash
+    /// As its text, as that laid out, as its syntax tree, or as what it means: the resolved tree and its hash
     #[arg(long = "as", value_name = "FORM", value_enum, default_value_t)]
     pub form: ShowForm,
 }
@@ -504,6 +506,7 @@ pub struct ShowArgs {
 pub enum ShowForm {
     #[default]
     Source,
+    Pretty,
     Written,
     Program,
 }

@@ -5,6 +5,7 @@ mod conflicts;
 mod demo;
 mod docs;
 mod exchange;
+mod fmt;
 mod git;
 mod graph;
 mod import;
@@ -62,6 +63,7 @@ pub fn run(cli: Cli) -> Result<ExitCode, Failure> {
         Command::Ls(args) => read::ls(context, &args),
         Command::Tree(args) => read::tree(context, &args),
         Command::Search(args) => read::search(context, &args),
+        Command::Fmt(args) => fmt::fmt(context, &args),
         Command::Blame(args) => patch_views::blame(context, &args),
         Command::Deps(args) => graph::deps(context, &args),
         Command::Dependents(args) => graph::dependents(context, &args),

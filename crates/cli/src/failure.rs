@@ -348,6 +348,7 @@ fn named_failure(message: String, error: EngineError) -> Failure {
         EngineError::OfAnotherAuthor { .. } => Failure::refused(message).hint("--author names whose patches they are"),
         EngineError::BadKeyText(_) => Failure::refused(message).hint("`dm key export FILE` writes one"),
         EngineError::NotUtf8 { .. } => Failure::unable(message).hint("save it as UTF-8"),
+        EngineError::BadSetting { .. } => Failure::usage(message),
         EngineError::NoSuchSetting(_) => Failure::usage(message).hint("`dm config list` shows the settings"),
         EngineError::NothingToImport(_) => Failure::refused(message),
         _ => Failure::unable(message),

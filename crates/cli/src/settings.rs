@@ -12,7 +12,7 @@ use dm_model::Timestamp;
 use crate::failure::Failure;
 
 /// The settings that a user can have for all stores.
-pub const USER_KEYS: [&str; 1] = ["author"];
+pub const USER_KEYS: [&str; 4] = ["author", "fmt.width", "fmt.indent", "fmt.layout"];
 
 /// The clock and dice: the real ones, unless a test sets `DM_NOW` (RFC 3339 or milliseconds) and `DM_SEED`.
 ///
@@ -96,6 +96,9 @@ pub fn set_user_setting(key: &str, value: &str, dry_run: bool) -> Result<PathBuf
         return Err(
             Failure::usage(format!("there is no setting `{key}` for all stores")).hint(format!("there are: {keys}"))
         );
+    }
+    if dm_engine::FORMAT_SETTINGS.contains(&key) {
+        dm_engine::check_format_setting(key, value)?;
     }
     let path = user_file().ok_or_else(|| Failure::unable("neither XDG_CONFIG_HOME nor HOME is set"))?;
     let mut table = user_table()?;

@@ -51,22 +51,7 @@ impl Snapshot<'_> {
         let look = self.look()?;
         let entities = match scope {
             CheckScope::View => look.names_below("")?.into_iter().map(|(_, entity)| entity).collect(),
-            CheckScope::Names(names) => {
-                let mut entities = BTreeSet::new();
-                for name in names {
-                    let below = look.names_below(name)?;
-                    entities.extend(below.iter().map(|(_, entity)| *entity));
-                    // A name may be a module and a definition.
-                    match look.find(name) {
-                        Ok(found) => {
-                            entities.insert(found.entity);
-                        }
-                        Err(_) if !below.is_empty() => {}
-                        Err(error) => return Err(error),
-                    }
-                }
-                entities
-            }
+            CheckScope::Names(names) => look.named_or_below(names)?,
             CheckScope::Patch(prefix) => {
                 let id = patches::find_or_focused(&self.tx, &self.workspace, prefix.as_deref())?;
                 let ops = diff::ops_of(&look, &self.workspace, &id)?;

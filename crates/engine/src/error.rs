@@ -417,6 +417,16 @@ pub enum EngineError {
     /// A setting that there is none of.
     #[error("there is no setting `{0}`")]
     NoSuchSetting(String),
+    /// A value that a setting does not have.
+    #[error("{key} is {wanted}, not `{value}`")]
+    BadSetting {
+        /// The setting.
+        key: String,
+        /// The value.
+        value: String,
+        /// What it can be.
+        wanted: String,
+    },
     /// The key file cannot be read.
     #[error("{}: {source}", path.display())]
     NoKey {

@@ -6,13 +6,14 @@ use dm_store::{AuthorKeyRecord, KeyState, Remedy, Remote, RemoteMode, Token};
 
 use crate::engine::{Engine, STORE_FILE, STORE_FOLDER};
 use crate::error::{EngineError, NAME_BYTES_MAX};
+use crate::formatting::{FORMAT_SETTINGS, check_format_setting};
 use crate::look::Look;
 use crate::report::{FindingEntry, RebuildReport, Received, RemoteSummary, Setting, TokenReport, VerifyReport};
 use crate::snapshot::remote_summary;
 use crate::transaction::Transaction;
 
 /// The settings of a store, and what values each takes.
-const SETTINGS: [&str; 2] = ["author", "space"];
+const SETTINGS: [&str; 5] = ["author", "space", "fmt.width", "fmt.indent", "fmt.layout"];
 
 /// Longest time-out that is sensible: a day.
 const TIMEOUT_S_MAX: u64 = 86_400;
@@ -153,6 +154,9 @@ impl Transaction<'_> {
         }
         if value.trim().is_empty() {
             return Err(EngineError::NoAuthor);
+        }
+        if FORMAT_SETTINGS.contains(&key) {
+            check_format_setting(key, value.trim())?;
         }
         if key == "space" {
             crate::spaces::find(&self.tx, value.trim())?;

@@ -11,6 +11,7 @@ use dm_collab::ProjectionRead as _;
 use dm_lang::{Lead, LinkNode, LinkSource, Linked, Program, Skeleton, SlotTarget};
 use dm_model::{DefHash, EntityId, LinkHash, Register, Target, Value};
 use dm_store::LinkNotes;
+use dm_syntax::FormatOptions;
 use rustc_hash::{FxHashMap, FxHashSet};
 
 use crate::error::EngineError;
@@ -377,6 +378,8 @@ pub enum Form {
     Written,
     /// The resolved tree.
     Program,
+    /// Its text, laid out.
+    Pretty(FormatOptions),
 }
 
 impl Form {
@@ -387,6 +390,7 @@ impl Form {
             Self::Source => "source",
             Self::Written => "written",
             Self::Program => "program",
+            Self::Pretty(_) => "pretty",
         }
     }
 }

@@ -11,6 +11,7 @@ use dm_store::ReadTx;
 use crate::conflicts;
 use crate::diff;
 use crate::error::EngineError;
+use crate::formatting;
 use crate::look::{Found, Look};
 use crate::meaning::{self, Form};
 use crate::meaning_conflicts;
@@ -81,6 +82,7 @@ impl<'e> Snapshot<'e> {
         }
         let (text, link) = match form {
             Form::Source => (look.text_of(&found)?, None),
+            Form::Pretty(options) => (formatting::pretty(&look.text_of(&found)?, &options), None),
             Form::Written => (meaning::written(&look.text_of(&found)?), None),
             Form::Program => (look.program_text(&found.content)?, look.link(&found.entity)?),
         };

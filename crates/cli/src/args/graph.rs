@@ -1,4 +1,4 @@
-//! Arguments of the verbs about one definition among others: `blame`, `deps`, `dependents`, `pin`, `unpin`.
+//! Arguments of the verbs about definitions: `blame`, `deps`, `dependents`, `pin`, `unpin`, `fmt`.
 
 use clap::{Args, ValueEnum};
 
@@ -53,6 +53,17 @@ pub struct UnpinArgs {
     pub name: String,
     /// What it is pinned to a version of
     pub dependency: String,
+    #[command(flatten)]
+    pub writing: Writing,
+}
+
+#[derive(Debug, Args)]
+pub struct FmtArgs {
+    /// Definitions and modules; else what the draft in focus writes. A .dark file, or - for standard input, is printed laid out
+    pub names: Vec<String>,
+    /// Write nothing; exit with 1 if something is not laid out
+    #[arg(long)]
+    pub check: bool,
     #[command(flatten)]
     pub writing: Writing,
 }

@@ -88,7 +88,7 @@ fn shapes() -> Vec<(&'static str, Schema)> {
         of::<dm_engine::ExportReport>("export"),
         of::<dm_engine::GitImportReport>("git import"),
         of::<dm_engine::GitExportReport>("git export"),
-        of::<dm_engine::Written>("add, edit, mv, rm, deprecate, undeprecate, pin, unpin, conflicts resolve"),
+        of::<dm_engine::Written>("add, edit, mv, rm, deprecate, undeprecate, pin, unpin, fmt, conflicts resolve"),
         of::<dm_engine::SessionSummary>("session new, session switch, session show"),
         of::<Vec<dm_engine::SessionSummary>>("session list"),
         of::<dm_engine::PatchSummary>("patch new, patch focus, patch ready, patch draft, space move"),

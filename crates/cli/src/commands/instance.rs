@@ -139,7 +139,7 @@ pub fn config(context: &Context, command: ConfigCommand) -> Result<ExitCode, Fai
 }
 
 /// The settings in force: the environment's, then the store's, then the user's. Without a store, the user's and the environment's.
-fn all_settings(context: &Context) -> Result<Vec<Setting>, Failure> {
+pub fn all_settings(context: &Context) -> Result<Vec<Setting>, Failure> {
     let mut all = match settings::store_folder(context.global.store.as_deref()) {
         Ok(_) => context.read(|snapshot| snapshot.settings())?,
         Err(_) => Vec::new(),

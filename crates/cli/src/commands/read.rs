@@ -120,6 +120,7 @@ pub fn log(context: &Context, args: &LogArgs) -> Result<ExitCode, Failure> {
 /// `dm show`.
 pub fn show(context: &Context, args: &ShowArgs) -> Result<ExitCode, Failure> {
     let form = match args.form {
+        ShowForm::Pretty => Form::Pretty(super::fmt::options(context)?),
         ShowForm::Source => Form::Source,
         ShowForm::Written => Form::Written,
         ShowForm::Program => Form::Program,

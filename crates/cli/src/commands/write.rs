@@ -43,12 +43,12 @@ fn ask_intent() -> Result<String, Failure> {
     output::ask("What is this change for? ")?.ok_or_else(|| EngineError::NoIntent.into())
 }
 
-fn answer_written(context: &Context, report: &Written) -> Result<ExitCode, Failure> {
+pub fn answer_written(context: &Context, report: &Written) -> Result<ExitCode, Failure> {
     context.answer(report, pages::written)
 }
 
 /// The most bytes that `add` reads: no definition is larger.
-const TEXT_BYTES_MAX: u64 = 64 << 20;
+pub const TEXT_BYTES_MAX: u64 = 64 << 20;
 
 /// Reads a file, or standard input for `-`: at most so many bytes, which must be UTF-8.
 pub fn read_text(path: &Path, bytes_max: u64) -> Result<SourceText, Failure> {

@@ -42,6 +42,11 @@ fn checks() {
 }
 
 #[test]
+fn formatting() {
+    walkthrough("formatting.md");
+}
+
+#[test]
 fn references() {
     walkthrough("references.md");
 }

@@ -59,7 +59,7 @@ const READING: [Case; 29] = [
 ];
 
 /// Verbs that write to the store, and can be seen to.
-pub const WRITING: [Case; 38] = [
+pub const WRITING: [Case; 39] = [
     case("import", &["src", "--intent", "Follow"]),
     case("session new", &["third"]),
     after("session switch", &["work"], &[&["session", "switch", "other"]]),
@@ -76,6 +76,7 @@ pub const WRITING: [Case; 38] = [
     after("undeprecate", &["fourTimes"], &[&["deprecate", "fourTimes", "--reason", "old"]]),
     case("pin", &["fourTimes", "twice"]),
     after("unpin", &["fourTimes", "twice"], &[&["pin", "fourTimes", "twice"]]),
+    case("fmt", &["Ada.Math"]),
     case("conflicts resolve", &["twice", "--ours"]),
     case("key rotate", &["--why", "A new laptop"]),
     case("key rotate", &["--instance"]),

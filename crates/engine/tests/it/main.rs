@@ -7,6 +7,7 @@ mod conflicts;
 mod cost;
 mod edits;
 mod exchange;
+mod formatting;
 mod gc;
 mod git;
 mod graph;
