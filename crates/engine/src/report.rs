@@ -6,6 +6,7 @@
 mod bridge;
 mod check;
 mod keys;
+mod search;
 mod spaces;
 
 use schemars::JsonSchema;
@@ -14,6 +15,7 @@ use serde::Serialize;
 pub use bridge::*;
 pub use check::{CheckReport, Impact, Problem, ProblemPlace, Severity};
 pub use keys::{KeyChangeReport, KeyEntry, KeyExport, KeyFact, KeyShown, SignatureEntry, VouchReport};
+pub use search::{Correction, MatchedWord, SearchHit, SearchReport};
 pub use spaces::{SpaceSummary, TokenReport};
 
 /// A store was made.

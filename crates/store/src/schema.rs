@@ -8,7 +8,7 @@ use rusqlite::Connection;
 /// What SQLite's header says of whose file this is: `dmst`.
 pub(crate) const APPLICATION_ID: i32 = 0x646d_7374;
 /// The schema version that this program writes.
-pub const SCHEMA_VERSION: u32 = 5;
+pub const SCHEMA_VERSION: u32 = 6;
 
 /// One step: the statements that turn version `from` into `from + 1`.
 pub(crate) struct Migration {
@@ -25,6 +25,7 @@ pub(crate) const MIGRATIONS: &[Migration] = &[
     Migration { from: 3, sql: &[EXCHANGE, READERS, KEYS, BRIDGE, MARKS] },
     // Rows only: `content::fill_nowhere`.
     Migration { from: 4, sql: &[] },
+    Migration { from: 5, sql: &[SEARCH] },
 ];
 
 /// Version 2: commands are remembered, so that they can be undone.
@@ -120,6 +121,27 @@ INSERT INTO mark (kind, a, b)
   SELECT DISTINCT 5, m.patch, 0 FROM channel c JOIN meta t ON t.instance = c.hash JOIN member m ON m.channel = c.id WHERE m.state = 2;
 ";
 
+/// So many bytes of new words the index for searches holds in memory before it writes a part of itself: many small parts are merged again
+/// and again while all names of a large main are indexed. It is in [`SEARCH`] too.
+pub(crate) const SEARCH_BYTES_HELD: i64 = 32 << 20;
+
+/// Version 6: an index of names, docs, signatures and types. What older stores kept of definitions had no types and is made again;
+/// all names are due.
+const SEARCH: &str = "
+DROP TABLE summary;
+CREATE TABLE summary (content INTEGER PRIMARY KEY, signature TEXT NOT NULL, doc TEXT NOT NULL, types BLOB NOT NULL, type_words TEXT NOT NULL);
+CREATE TABLE search_due (entity INTEGER PRIMARY KEY);
+CREATE TABLE search_row (
+  id INTEGER PRIMARY KEY, entity INTEGER NOT NULL, path TEXT NOT NULL, content INTEGER NOT NULL, kind INTEGER NOT NULL,
+  deprecated INTEGER NOT NULL
+);
+CREATE INDEX search_row_entity ON search_row (entity);
+CREATE TABLE search_word (place INTEGER NOT NULL, word TEXT NOT NULL, PRIMARY KEY (place, word)) WITHOUT ROWID;
+CREATE VIRTUAL TABLE search USING fts5 (words, content = '', contentless_delete = 1, detail = none, tokenize = 'ascii');
+INSERT INTO search (search, rank) VALUES ('hashsize', 33554432);
+INSERT INTO search_due SELECT DISTINCT entity FROM name;
+";
+
 /// The tables that a rebuild empties. `entity` keeps its ids, since packed references are made of them.
 pub(crate) const PROJECTIONS: &[&str] = &[
     "op",
@@ -141,6 +163,9 @@ pub(crate) const PROJECTIONS: &[&str] = &[
     "env_at",
     "bucket",
     "unseen",
+    "search_due",
+    "search_row",
+    "search_word",
 ];
 
 const SCHEMA: &str = "
@@ -218,5 +243,5 @@ CREATE TABLE mark (kind INTEGER NOT NULL, a NOT NULL, b INTEGER NOT NULL, PRIMAR
 pub(crate) fn create(connection: &Connection) -> rusqlite::Result<()> {
     connection.pragma_update(None, "application_id", APPLICATION_ID)?;
     connection.execute_batch(SCHEMA)?;
-    [COMMANDS, EXCHANGE, READERS, KEYS, BRIDGE, MARKS].iter().try_for_each(|sql| connection.execute_batch(sql))
+    [COMMANDS, EXCHANGE, READERS, KEYS, BRIDGE, MARKS, SEARCH].iter().try_for_each(|sql| connection.execute_batch(sql))
 }

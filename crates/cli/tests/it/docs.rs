@@ -42,6 +42,11 @@ fn checks() {
 }
 
 #[test]
+fn searching() {
+    walkthrough("searching.md");
+}
+
+#[test]
 fn names() {
     walkthrough("names.md");
 }

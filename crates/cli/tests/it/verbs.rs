@@ -26,7 +26,7 @@ const fn after(verb: &'static str, args: &'static [&'static str], needs: &'stati
 }
 
 /// Verbs that only read.
-const READING: [Case; 28] = [
+const READING: [Case; 29] = [
     case("status", &[]),
     case("diff", &[]),
     case("log", &[]),
@@ -34,6 +34,7 @@ const READING: [Case; 28] = [
     case("ls", &["Ada.Math"]),
     case("tree", &[]),
     case("search", &["twice"]),
+    case("search", &["--type", "Int64 -> Int64", "--owner", "Ada"]),
     case("deps", &["fourTimes"]),
     case("dependents", &["twice"]),
     case("check", &["--all"]),

@@ -14,6 +14,7 @@ mod keys;
 mod meaning;
 mod names;
 mod patch_files;
+mod search;
 mod sessions;
 mod support;
 mod undo;
