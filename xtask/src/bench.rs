@@ -13,6 +13,7 @@ mod report;
 mod rows;
 mod sample;
 mod scale;
+mod search;
 mod tree;
 mod writers;
 

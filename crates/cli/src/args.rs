@@ -531,12 +531,27 @@ pub struct TreeArgs {
 
 #[derive(Debug, Args)]
 pub struct SearchArgs {
-    /// Words to look for in names, docs and signatures
-    #[arg(required = true)]
+    /// Words to look for in names, modules, docs and signatures; what contains `->` is a type
+    #[arg(required_unless_present = "of_type")]
     pub words: Vec<String>,
+    /// Only functions and values of this type, e.g. "'a -> List<'a> -> Bool"
+    #[arg(long = "type", short = 't', value_name = "TYPE")]
+    pub of_type: Option<String>,
     /// Only this kind
     #[arg(long)]
     pub kind: Option<KindArg>,
+    /// Only this owner's code
+    #[arg(long)]
+    pub owner: Option<String>,
+    /// Only what is in this module or below it
+    #[arg(long)]
+    pub module: Option<String>,
+    /// Only what is deprecated
+    #[arg(long, conflicts_with = "no_deprecated")]
+    pub deprecated: bool,
+    /// Only what is not deprecated
+    #[arg(long)]
+    pub no_deprecated: bool,
     /// At most so many
     #[arg(long, short = 'n', default_value_t = 50, value_name = "COUNT")]
     pub limit: usize,

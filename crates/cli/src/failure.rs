@@ -126,6 +126,7 @@ impl From<EngineError> for Failure {
         match error {
             EngineError::Text(problems) => text_failure(&problems),
             EngineError::Names(names) => names_failure(&names),
+            EngineError::BadType(problem) => type_failure(&problem),
             EngineError::Store(error) => store_failure(&error),
             other => named_failure(message, other),
         }
@@ -145,6 +146,15 @@ fn text_failure(problems: &[dm_engine::TextProblem]) -> Failure {
     let files = output::count(problems.len() as u64, "file");
     Failure::refused(format!("{} in {files}; nothing was written", output::count(errors, "error")))
         .with_details(details)
+}
+
+fn type_failure(problem: &dm_engine::TextProblem) -> Failure {
+    let mut details = String::new();
+    for diagnostic in &problem.diagnostics {
+        details.push_str(&dm_engine::render_diagnostic(diagnostic, &problem.file, &problem.text));
+        details.push('\n');
+    }
+    Failure::usage("there is no such type to search for").with_details(details)
 }
 
 fn names_failure(names: &[dm_engine::NameError]) -> Failure {
@@ -216,7 +226,7 @@ fn named_failure(message: String, error: EngineError) -> Failure {
         EngineError::NoSuchVersion { known, .. } => {
             Failure::usage(message).hint(format!("it has {}", known.join(", ")))
         }
-        EngineError::BadDeprecation(_) | EngineError::LongIntent => Failure::usage(message),
+        EngineError::BadDeprecation(_) | EngineError::LongIntent | EngineError::LongSearch => Failure::usage(message),
         EngineError::NoIntent => {
             Failure::usage(message).hint("say why with --intent TEXT, or begin a patch with `dm patch new INTENT`")
         }

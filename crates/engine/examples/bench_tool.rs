@@ -3,7 +3,8 @@
 //! `bench_tool history STORE COUNT SEED` adds so many applied patches of one edit each; with a fourth word `ready` they are
 //! not applied. `bench_tool reorder FROM TO SEED` copies the ready patches of a store into another one, in another order that
 //! their needs allow. `bench_tool writer STORE SESSION COUNT SEED` waits for a line, then saves so many edits in a session,
-//! and prints the milliseconds of each.
+//! and prints the milliseconds of each. `bench_tool search STORE COUNT words|types` searches so often, after one search that brings the
+//! index up to date, and prints the milliseconds of each.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::error::Error;
@@ -12,7 +13,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use dm_collab::{Channel, Head, ProjectionRead as _};
-use dm_engine::{Engine, OpenOptions, RealSystem, SaveRequest, SessionChoice, SourceText, System as _};
+use dm_engine::{Engine, OpenOptions, RealSystem, SaveRequest, SearchQuery, SessionChoice, SourceText, System as _};
 use dm_model::{
     Action, Apply, Body, DefHash, EntityId, Envelope, EnvelopeId, Keypair, Op, OpId, PatchId, Register, Revision,
     Space, Timestamp, Value,
@@ -38,7 +39,8 @@ fn main() -> Outcome<()> {
         ["history", store, count, seed, "ready"] => history(Path::new(store), count.parse()?, seed.parse()?, false),
         ["reorder", from, to, seed] => reorder(Path::new(from), Path::new(to), seed.parse()?),
         ["writer", store, session, count, seed] => writer(Path::new(store), session, count.parse()?, seed.parse()?),
-        _ => Err("usage: bench_tool history|reorder|writer …; see the top of its source".into()),
+        ["search", store, count, what] => search(Path::new(store), count.parse()?, what),
+        _ => Err("usage: bench_tool history|reorder|writer|search …; see the top of its source".into()),
     }
 }
 
@@ -246,5 +248,62 @@ fn writer(folder: &Path, session: &str, count: usize, seed: u64) -> Outcome<()> 
     }
     let lines: Vec<String> = took.iter().map(|ms| format!("{ms:.3}")).collect();
     println!("{}", lines.join("\n"));
+    Ok(())
+}
+
+/// What people type, on the code base of the bench: a whole name, the beginning of all names, of some, of one; the middle of a name; a slip, two
+/// slips; a module and a name; words of docs; a word that is nowhere.
+const WORDS: &[&str] = &[
+    "calc012345",
+    "calc",
+    "calc01",
+    "calc01234",
+    "c0123",
+    "clac012345",
+    "cacl01245",
+    "mod0042 calc004217",
+    "mod0042",
+    "combines amounts",
+    "combin step",
+    "int64 calc09",
+    "nowhere",
+];
+/// Types: what all have, with other orders and names; what all have with one more; more general; one more than any has; what none has.
+const TYPES: &[&str] = &[
+    "Int64 -> Int64 -> Int64",
+    "Int64 -> Int64",
+    "Int64",
+    "'a -> Int64",
+    "Int64 -> 'a -> Int64",
+    "'a -> 'b -> 'c",
+    "Int64 -> Int64 -> Int64 -> Int64",
+    "String -> Int64",
+    "List<Int64> -> (Int64 -> Bool) -> List<Int64>",
+];
+
+fn search(folder: &Path, count: usize, what: &str) -> Outcome<()> {
+    let options = OpenOptions { folder: folder.to_path_buf(), author: None, system: Arc::new(RealSystem) };
+    let engine = Engine::open(options)?;
+    let choice = SessionChoice::Current;
+    let query = |number: usize| -> Outcome<SearchQuery> {
+        let limit = 50;
+        if what == "types" {
+            let of_type = TYPES.get(number % TYPES.len()).map(|text| (*text).to_owned());
+            return Ok(SearchQuery { of_type, limit, ..SearchQuery::default() });
+        }
+        let words = WORDS.get(number % WORDS.len()).ok_or("no words")?;
+        Ok(SearchQuery { words: words.split(' ').map(str::to_owned).collect(), limit, ..SearchQuery::default() })
+    };
+    let begin = Instant::now();
+    engine.search(&choice, &query(0)?)?;
+    eprintln!("the first search took {:.0} ms", begin.elapsed().as_secs_f64() * 1000.0);
+    for number in 0..count {
+        let query = query(number)?;
+        let begin = Instant::now();
+        let report = engine.search(&choice, &query)?;
+        let took = begin.elapsed().as_secs_f64() * 1000.0;
+        println!("{took:.3}");
+        eprintln!("{took:8.3} ms {:4} hits for {:?} {:?}", report.hits.len(), query.words, query.of_type);
+    }
     Ok(())
 }

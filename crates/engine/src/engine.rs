@@ -5,13 +5,12 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use dm_model::{Keypair, Session, SessionState, Succession};
-use dm_store::{Mode, NewStore, ReadTx, Store, StoreError};
+use dm_store::{Mode, NewStore, ReadTx, Store};
 
 use crate::error::EngineError;
 use crate::keys;
-use crate::look::summary;
-use crate::report::{Entry, InitReport};
-use crate::snapshot::{SearchQuery, Snapshot};
+use crate::report::InitReport;
+use crate::snapshot::Snapshot;
 use crate::system::{System, new_session_id};
 use crate::transaction::Transaction;
 use crate::workspace::Workspace;
@@ -279,37 +278,6 @@ impl Engine {
         let tx = self.store.read()?;
         let workspace = Workspace::load(&tx, choice, true)?;
         Ok(Snapshot::new(tx, workspace))
-    }
-
-    /// Definitions that fit a search, best first. What a search looks through is a memo that the first search after a change
-    /// brings up to date.
-    ///
-    /// # Errors
-    /// As [`Engine::snapshot`].
-    pub fn search(&self, choice: &SessionChoice, query: &SearchQuery) -> Result<Vec<Entry>, EngineError> {
-        match self.summarize() {
-            // Then the search goes through what is there: locations, and the summaries of earlier ones.
-            Ok(()) | Err(EngineError::Store(StoreError::Busy { .. } | StoreError::ReadOnly { .. })) => {}
-            Err(error) => return Err(error),
-        }
-        self.snapshot(choice)?.search(query)
-    }
-
-    /// Makes the summaries that are missing.
-    fn summarize(&self) -> Result<(), EngineError> {
-        if self.store.read()?.without_summary(1)?.is_empty() {
-            return Ok(());
-        }
-        let mut tx = self.store.write()?;
-        let missing = tx.without_summary(usize::MAX)?;
-        let mut summaries = Vec::with_capacity(missing.len());
-        for hash in missing {
-            if let Some(definition) = tx.definition(&hash)? {
-                summaries.push((hash, summary(&definition)));
-            }
-        }
-        tx.put_summaries(summaries.iter().map(|(hash, text)| (*hash, text.as_str())))?;
-        Ok(tx.commit()?)
     }
 
     /// Keeps for the next readers what the last one worked out. To be called once its snapshot is gone; it writes little, and only if nothing

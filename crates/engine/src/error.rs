@@ -74,6 +74,12 @@ pub enum EngineError {
     /// Names that mean nothing or several things, in a text that is edited.
     #[error("names that do not resolve")]
     Names(Vec<NameError>),
+    /// A type that cannot be read, or speaks of types that are not there.
+    #[error("no such type can be searched")]
+    BadType(TextProblem),
+    /// A search with too many words.
+    #[error("a search of more than {} words", crate::search::SEARCH_WORDS_MAX)]
+    LongSearch,
     /// No definition of that name.
     #[error("there is no `{name}` in this view")]
     NoSuchName {

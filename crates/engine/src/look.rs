@@ -24,6 +24,7 @@ pub(crate) struct Look<'a> {
 }
 
 /// A definition of a view with all that is asked about it together.
+#[derive(Clone)]
 pub(crate) struct Found {
     pub entity: EntityId,
     pub state: EntityState,
@@ -266,8 +267,7 @@ impl<'a> Look<'a> {
         let leaf = name.rsplit('.').next().unwrap_or(name);
         let mut similar = self.locations_ending(leaf)?;
         if similar.is_empty() && leaf.len() > 2 {
-            let hits = self.tx.search(&[leaf], 3)?;
-            similar.extend(hits.into_iter().map(|hit| hit.name.location.to_string()));
+            similar = self.names_like(leaf, 3)?;
         }
         similar.truncate(3);
         Ok(similar)
@@ -431,6 +431,17 @@ impl<'a> Look<'a> {
     pub(crate) fn entry(&self, found: &Found) -> Result<Entry, EngineError> {
         let definition = self.definition(&found.content)?;
         let outline = dm_lang::outline(&definition.text);
+        let texts = outline.map(|outline| (outline.signature, outline.doc)).unwrap_or_default();
+        self.entry_with(found, definition.kind, texts)
+    }
+
+    /// As [`Look::entry`], with the definition's kind, signature and doc at hand.
+    pub(crate) fn entry_with(
+        &self,
+        found: &Found,
+        kind: Kind,
+        (signature, doc): (String, String),
+    ) -> Result<Entry, EngineError> {
         let deprecation = match self.view.value(&found.entity, Register::Deprecation)? {
             Some(Value::Deprecation(deprecation)) => deprecation,
             _ => None,
@@ -439,21 +450,14 @@ impl<'a> Look<'a> {
         let replacement = replacement.map(|entity| self.last_location(&entity)).transpose()?;
         Ok(Entry {
             location: found.location.to_string(),
-            kind: definition.kind.as_str().to_owned(),
+            kind: kind.as_str().to_owned(),
             entity: found.entity.to_string(),
             hash: found.content.to_string(),
-            signature: outline.as_ref().map(|outline| outline.signature.clone()).unwrap_or_default(),
-            doc: outline.map(|outline| outline.doc).unwrap_or_default(),
+            signature,
+            doc,
             deprecated: deprecation.map(|deprecation| deprecation.reason),
             replacement,
             visibility: visibility_of(&found.state).as_str().to_owned(),
         })
     }
-}
-
-/// What a search looks through besides a definition's location.
-pub(crate) fn summary(definition: &Definition) -> String {
-    dm_lang::outline(&definition.text)
-        .map(|outline| format!("{}\n{}", outline.signature, outline.doc))
-        .unwrap_or_default()
 }

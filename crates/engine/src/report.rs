@@ -7,6 +7,7 @@ mod bridge;
 mod check;
 mod graph;
 mod keys;
+mod search;
 mod spaces;
 mod views;
 
@@ -17,6 +18,7 @@ pub use bridge::*;
 pub use check::{CheckReport, Impact, Problem, ProblemPlace, Severity};
 pub use graph::{DependencyEdge, DependencyGraph, DependencyNode, PinEntry};
 pub use keys::{KeyChangeReport, KeyEntry, KeyExport, KeyFact, KeyShown, SignatureEntry, VouchReport};
+pub use search::{Correction, MatchedWord, SearchHit, SearchReport};
 pub use spaces::{SpaceSummary, TokenReport};
 pub use views::{Blame, BlamePart, ImpactNode, PatchEvent, PatchImpact, PatchTimeline};
 

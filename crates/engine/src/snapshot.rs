@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use dm_collab::exchange::{Candidates, Held, Reason};
 use dm_collab::{Membership, ProjectionRead as _};
-use dm_model::{Body, EntityId, Envelope, Kind, PatchId, Register, RevisionId, Session};
+use dm_model::{Body, Envelope, PatchId, Register, RevisionId, Session};
 use dm_store::ReadTx;
 
 use crate::conflicts;
@@ -19,24 +19,13 @@ use crate::own_keys::{fact_signature, revision_signature};
 use crate::patches;
 use crate::pins;
 use crate::report::{
-    ConflictSummary, Entry, HeldPatch, Listing, LogEntry, ModuleEntry, PatchChanges, PatchDiff, PatchShown,
-    PatchSummary, QuarantineEntry, RemoteSummary, SessionSummary, Setting, Shown, Status,
+    ConflictSummary, HeldPatch, Listing, LogEntry, ModuleEntry, PatchChanges, PatchDiff, PatchShown, PatchSummary,
+    QuarantineEntry, RemoteSummary, SessionSummary, Setting, Shown, Status,
 };
 use crate::save::{Base, Opened};
 use crate::transaction::{may_write, session_view};
 use crate::trust;
 use crate::workspace::{Workspace, session_named};
-
-/// What to search for.
-#[derive(Debug, Clone)]
-pub struct SearchQuery {
-    /// All of these, anywhere in location, signature or doc, whatever their case.
-    pub words: Vec<String>,
-    /// Only this kind.
-    pub kind: Option<Kind>,
-    /// At most so many.
-    pub limit: usize,
-}
 
 /// One moment of a store, through a session's view.
 pub struct Snapshot<'e> {
@@ -182,39 +171,6 @@ impl<'e> Snapshot<'e> {
             }
         }
         Ok(Listing { module: module.to_owned(), modules, definitions })
-    }
-
-    /// Definitions that fit a search, best first.
-    ///
-    /// # Errors
-    /// If the store cannot be read.
-    pub(crate) fn search(&self, query: &SearchQuery) -> Result<Vec<Entry>, EngineError> {
-        let look = self.look()?;
-        let words: Vec<&str> = query.words.iter().map(String::as_str).collect();
-        let touched: BTreeSet<EntityId> = look.view.changed().map(|(entity, _)| *entity).collect();
-        let mut entities: Vec<EntityId> = Vec::new();
-        // What the session changed is judged as the session has it.
-        for (location, entity) in look.names_below("")?.into_iter().filter(|(_, entity)| touched.contains(entity)) {
-            let Some(found) = look.found(&entity)? else { continue };
-            let summary = crate::look::summary(&look.definition(&found.content)?);
-            let text = format!("{location} {summary}").to_lowercase();
-            if words.iter().all(|word| text.contains(&word.to_lowercase())) {
-                entities.push(entity);
-            }
-        }
-        let hits = self.tx.search(&words, query.limit.saturating_mul(4).max(64))?;
-        entities.extend(hits.into_iter().map(|hit| hit.name.entity).filter(|entity| !touched.contains(entity)));
-        let mut entries = Vec::new();
-        for entity in entities {
-            if entries.len() >= query.limit {
-                break;
-            }
-            let Some(found) = look.found(&entity)? else { continue };
-            if query.kind.is_none() || query.kind == look.kind(&found.content)? {
-                entries.push(look.entry(&found)?);
-            }
-        }
-        Ok(entries)
     }
 
     /// How things stand.

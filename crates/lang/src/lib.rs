@@ -3,7 +3,7 @@
 //! The way of a text: [`source::normalize`], `dm_syntax::parse`, [`extract`](mod@extract) (which declarations, their exact
 //! text), [`resolve_file`] (what their names mean in a [`Scope`]); and back: [`render`](mod@render) (a stored definition as it
 //! reads in a view). [`resolve_edit`] takes in what someone made of a rendering, [`layout`](mod@layout) puts
-//! renderings into module files, [`outline`](mod@outline) tells one on a line. What a definition means is its [`program`], and
+//! renderings into module files, [`outline`](mod@outline) tells one on a line, [`signature`](mod@signature) of which types it is. What a definition means is its [`program`], and
 //! [`link`](mod@link) has the hash of that in a view.
 //!
 //! Deliberately absent: checks of types, differences between texts, and any store. The crate
@@ -24,6 +24,7 @@ pub mod render;
 pub mod resolve;
 pub mod scope;
 mod shape;
+pub mod signature;
 pub mod source;
 pub mod spelling;
 
@@ -41,3 +42,4 @@ pub use program::{LowerError, Program, lower, lower_declared};
 pub use render::{Edit, Rendering, Respelled, render, render_all, resolve_edit};
 pub use resolve::{Bindings, NameProblem, ProblemKind, ResolveError, Resolved, resolve_file, resolve_text};
 pub use scope::{Entry, NameTable, RenderScope, Scope};
+pub use signature::{AskedSignature, Fit, Fitness, Glance, SigType, Signature, glance};

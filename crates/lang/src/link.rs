@@ -22,6 +22,7 @@ use rustc_hash::{FxHashMap, FxHashSet};
 
 use skeleton::Slot;
 pub use skeleton::{Skeleton, SlotTarget};
+pub(crate) use skeleton::{primitive_of_tag, primitive_tag};
 
 /// Version of the encoding, part of every [`LinkHash`].
 pub const LINK_FORMAT: u8 = 1;

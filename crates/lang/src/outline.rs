@@ -26,7 +26,11 @@ pub struct Outline {
 #[must_use]
 pub fn outline(text: &str) -> Option<Outline> {
     let parsed = parse(text, Mode::Package);
-    let node = declaration_nodes(&parsed).into_iter().next()?;
+    outline_of(text, declaration_nodes(&parsed).into_iter().next()?)
+}
+
+/// The outline of a declaration in its text.
+pub(crate) fn outline_of(text: &str, node: SyntaxNode<'_>) -> Option<Outline> {
     let kind = kind_of(node.kind())?;
     let doc = doc_rows(node);
     let signature = match kind {

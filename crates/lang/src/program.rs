@@ -21,7 +21,7 @@ use dm_syntax::{FloatValue, IntKind};
 use dm_syntax::{TextRange, written};
 
 pub use lower::{LowerError, lower, lower_declared};
-pub(crate) use lower::{Signature, lower_signature};
+pub(crate) use lower::{Signature, lower_head, lower_parsed, lower_signature};
 
 /// A definition's resolved tree.
 #[derive(Debug, Clone, PartialEq, Eq)]

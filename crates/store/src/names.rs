@@ -1,14 +1,11 @@
-//! Names and what they lead to in the own main: listings, lookups, search.
+//! Names and what they lead to in the own main: listings, lookups.
 
 use std::collections::BTreeMap;
 
 use dm_model::{DefHash, EntityId, EnvelopeId, Kind, Location, Timestamp, Visibility};
 
 use crate::error::StoreError;
-use crate::tx::{ReadTx, WriteTx};
-
-/// Most bytes of a summary that are kept and searched.
-pub const SUMMARY_BYTES_MAX: usize = 16 << 10;
+use crate::tx::ReadTx;
 
 /// A live name of the own main with its provisional definition.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -32,19 +29,6 @@ pub struct ModuleListing {
     pub names: Vec<LiveName>,
     /// The modules with how many definitions each holds, all levels down.
     pub modules: BTreeMap<String, u64>,
-}
-
-/// Something found by a search.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct SearchHit {
-    /// The name.
-    pub name: LiveName,
-    /// How many of the words stand in the name's last segment.
-    pub in_name: usize,
-    /// How many of the words stand in its location, that segment included.
-    pub in_location: usize,
-    /// The definition's summary; empty if none was given.
-    pub summary: String,
 }
 
 /// Where an entity was written first: the order in which people wrote things.
@@ -161,51 +145,6 @@ impl ReadTx<'_> {
         Ok(listing)
     }
 
-    /// Live names where every word stands in the location or in the definition's summary, whatever its case. Those with more
-    /// words in their last segment come first, then those with more in their location, then shorter locations.
-    ///
-    /// # Errors
-    /// As [`ReadTx::live_names`].
-    pub fn search(&self, words: &[&str], limit: usize) -> Result<Vec<SearchHit>, StoreError> {
-        let words: Vec<String> = words.iter().map(|word| word.to_lowercase()).filter(|word| !word.is_empty()).collect();
-        if words.is_empty() {
-            return Ok(Vec::new());
-        }
-        let sql = "SELECT n.path, e.hash, c.hash, c.kind, e.visibility, coalesce(s.text, '')
-            FROM name n JOIN entity e ON e.id = n.entity JOIN content c ON c.id = e.content
-            LEFT JOIN summary s ON s.content = e.content";
-        let rows = self.rows(sql, [], |row| {
-            let path = row.get_ref(0)?.as_str().unwrap_or_default().to_lowercase();
-            let summary = row.get_ref(5)?.as_str().unwrap_or_default();
-            let found = matches(&words, &path, || summary.to_lowercase());
-            let Some((in_name, in_location)) = found else { return Ok(None) };
-            Ok(Some((live_row(row)?, in_name, in_location, summary.to_owned())))
-        })?;
-        let mut hits = Vec::new();
-        for (row, in_name, in_location, summary) in rows.into_iter().flatten() {
-            hits.push(SearchHit { name: self.live_name(row)?, in_name, in_location, summary });
-        }
-        hits.sort_by(|left, right| {
-            let key =
-                |hit: &SearchHit| (std::cmp::Reverse((hit.in_name, hit.in_location)), hit.name.location.as_str().len());
-            key(left).cmp(&key(right)).then_with(|| left.name.location.cmp(&right.name.location))
-        });
-        hits.truncate(limit);
-        Ok(hits)
-    }
-
-    /// Live definitions that have no summary yet, at most `limit` of them.
-    ///
-    /// # Errors
-    /// As [`ReadTx::live_names`].
-    pub fn without_summary(&self, limit: usize) -> Result<Vec<DefHash>, StoreError> {
-        let sql =
-            "SELECT DISTINCT c.hash FROM name n JOIN entity e ON e.id = n.entity JOIN content c ON c.id = e.content
-            WHERE NOT EXISTS (SELECT 1 FROM summary s WHERE s.content = e.content) ORDER BY c.id LIMIT ?1";
-        let limit = i64::try_from(limit).unwrap_or(i64::MAX);
-        self.rows(sql, [limit], |row| row.get(0).map(DefHash::from_bytes))
-    }
-
     /// Where each entity of the own main was created first, for those that have a creation, in that order.
     ///
     /// # Errors
@@ -250,39 +189,5 @@ impl ReadTx<'_> {
         let mut ordered: Vec<_> = first.into_iter().collect();
         ordered.sort_unstable_by_key(|(entity, written)| (*written, *entity));
         Ok(ordered)
-    }
-}
-
-/// How many words stand in the last segment and in the path, if each stands somewhere.
-fn matches(words: &[String], path: &str, summary: impl Fn() -> String) -> Option<(usize, usize)> {
-    let name = path.rsplit('.').next().unwrap_or_default();
-    let missing = words.iter().filter(|word| !path.contains(word.as_str()));
-    let mut text = None;
-    for word in missing {
-        if !text.get_or_insert_with(&summary).contains(word.as_str()) {
-            return None;
-        }
-    }
-    let count = |text: &str| words.iter().filter(|word| text.contains(word.as_str())).count();
-    Some((count(name), count(path)))
-}
-
-impl WriteTx<'_> {
-    /// Keeps what a search should find of held definitions besides their names: signature, documentation. A memo: a definition
-    /// never changes, so neither does its summary.
-    ///
-    /// # Errors
-    /// The disk; a definition that is not held.
-    pub fn put_summaries<'t>(
-        &mut self,
-        summaries: impl IntoIterator<Item = (DefHash, &'t str)>,
-    ) -> Result<(), StoreError> {
-        for (content, text) in summaries {
-            let local = self.content_local(&content)?.ok_or_else(|| self.no_such("definition", content))?;
-            let end = text.floor_char_boundary(SUMMARY_BYTES_MAX);
-            let text = text.get(..end).unwrap_or_default();
-            self.run("INSERT OR REPLACE INTO summary (content, text) VALUES (?1, ?2)", (local, text))?;
-        }
-        Ok(())
     }
 }

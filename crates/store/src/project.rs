@@ -344,6 +344,8 @@ impl WriteTx<'_> {
         }
         self.insert_prefixes("entity_h", prefixes.into_iter())?;
         self.write_names(names)?;
+        let due = moved.iter().filter(|entity| entity.lived || entity.lives).map(|entity| [entity.local]);
+        self.mark_search_due(&due.collect::<Vec<_>>())?;
         self.write_lost(&moved)
     }
 

@@ -116,6 +116,7 @@ impl WriteTx<'_> {
         for table in PROJECTIONS {
             self.run(&format!("DELETE FROM {table}"), [])?;
         }
+        self.empty_search()?;
         self.run(
             "UPDATE entity SET content = NULL, content_op = NULL, path = NULL, location_op = NULL, visibility = NULL,
              visibility_op = NULL, more = NULL WHERE coalesce(content, path, location_op, more) IS NOT NULL",

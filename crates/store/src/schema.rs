@@ -25,7 +25,7 @@ pub(crate) const MIGRATIONS: &[Migration] = &[
     Migration { from: 3, sql: &[EXCHANGE, READERS, KEYS, BRIDGE, MARKS] },
     // Rows only: `content::fill_nowhere`.
     Migration { from: 4, sql: &[] },
-    Migration { from: 5, sql: &[MEANING] },
+    Migration { from: 5, sql: &[MEANING, SEARCH] },
 ];
 
 /// Version 2: commands are remembered, so that they can be undone.
@@ -128,6 +128,27 @@ CREATE TABLE link (entity INTEGER PRIMARY KEY, format INTEGER NOT NULL, hash BLO
 CREATE TABLE link_due (entity INTEGER PRIMARY KEY);
 ";
 
+/// So many bytes of new words the index for searches holds in memory before it writes a part of itself: many small parts are merged again
+/// and again while all names of a large main are indexed. It is in [`SEARCH`] too.
+pub(crate) const SEARCH_BYTES_HELD: i64 = 32 << 20;
+
+/// Version 6: an index of names, docs, signatures and types. What older stores kept of definitions had no types and is made again;
+/// all names are due.
+const SEARCH: &str = "
+DROP TABLE summary;
+CREATE TABLE summary (content INTEGER PRIMARY KEY, signature TEXT NOT NULL, doc TEXT NOT NULL, types BLOB NOT NULL, type_words TEXT NOT NULL);
+CREATE TABLE search_due (entity INTEGER PRIMARY KEY);
+CREATE TABLE search_row (
+  id INTEGER PRIMARY KEY, entity INTEGER NOT NULL, path TEXT NOT NULL, content INTEGER NOT NULL, kind INTEGER NOT NULL,
+  deprecated INTEGER NOT NULL
+);
+CREATE INDEX search_row_entity ON search_row (entity);
+CREATE TABLE search_word (place INTEGER NOT NULL, word TEXT NOT NULL, PRIMARY KEY (place, word)) WITHOUT ROWID;
+CREATE VIRTUAL TABLE search USING fts5 (words, content = '', contentless_delete = 1, detail = none, tokenize = 'ascii');
+INSERT INTO search (search, rank) VALUES ('hashsize', 33554432);
+INSERT INTO search_due SELECT DISTINCT entity FROM name;
+";
+
 /// The tables that a rebuild empties. `entity` keeps its ids, since packed references are made of them.
 pub(crate) const PROJECTIONS: &[&str] = &[
     "op",
@@ -151,6 +172,9 @@ pub(crate) const PROJECTIONS: &[&str] = &[
     "unseen",
     "link",
     "link_due",
+    "search_due",
+    "search_row",
+    "search_word",
 ];
 
 const SCHEMA: &str = "
@@ -228,5 +252,6 @@ CREATE TABLE mark (kind INTEGER NOT NULL, a NOT NULL, b INTEGER NOT NULL, PRIMAR
 pub(crate) fn create(connection: &Connection) -> rusqlite::Result<()> {
     connection.pragma_update(None, "application_id", APPLICATION_ID)?;
     connection.execute_batch(SCHEMA)?;
-    [COMMANDS, EXCHANGE, READERS, KEYS, BRIDGE, MARKS, MEANING].iter().try_for_each(|sql| connection.execute_batch(sql))
+    let later = [COMMANDS, EXCHANGE, READERS, KEYS, BRIDGE, MARKS, MEANING, SEARCH];
+    later.iter().try_for_each(|sql| connection.execute_batch(sql))
 }

@@ -50,7 +50,7 @@ struct Whole {
 /// Tables of books: what names a row, when it is wrong, and what is then said of it.
 const BOOKS: &[(&str, &str, &str, &str)] = &[
     ("config", "key", "key = '' OR typeof(value) <> 'text'", "a setting that is no text"),
-    ("summary", "content", "typeof(text) <> 'text'", "a memo that is no text"),
+    ("summary", "content", "typeof(signature) <> 'text' OR typeof(doc) <> 'text'", "a memo that is no text"),
     ("token", "name", "length(hash) <> 32", "a hash of the wrong length"),
     ("trusted_key", "author", "length(key) <> 32", "a key of the wrong length"),
     ("own_key", "author", "length(key) <> 32", "a key of the wrong length"),
@@ -72,6 +72,26 @@ const BOOKS: &[(&str, &str, &str, &str)] = &[
     ("remote_space", "remote", "length(space) <> 16", "a space's id of the wrong length"),
     ("token_space", "token", "length(space) <> 16", "a space's id of the wrong length"),
     ("git_target", "id", "repository = '' OR branch = ''", "a branch with no name or no repository"),
+];
+
+/// Rows of the index for searches that cannot be as they are.
+const SEARCH_ROWS: &[(&str, &str)] = &[
+    (
+        "SELECT n.path FROM name n JOIN entity e ON e.id = n.entity JOIN content c ON c.id = e.content
+         WHERE n.entity NOT IN (SELECT entity FROM search_due) AND NOT EXISTS (SELECT 1 FROM search_row r
+            WHERE r.entity = n.entity AND r.path = n.path AND r.content = e.content AND r.kind = c.kind)",
+        "a name that searches do not find as it is",
+    ),
+    (
+        "SELECT r.path FROM search_row r WHERE r.entity NOT IN (SELECT entity FROM search_due)
+            AND NOT EXISTS (SELECT 1 FROM name n WHERE n.entity = r.entity AND n.path = r.path)",
+        "found by searches, and not there",
+    ),
+    (
+        "SELECT r.path FROM search_row r WHERE r.id NOT IN (SELECT id FROM search_docsize)",
+        "a row whose words are not indexed",
+    ),
+    ("SELECT '' || d.id FROM search_docsize d WHERE d.id NOT IN (SELECT id FROM search_row)", "words of no row"),
 ];
 
 struct Verification<'t, 's> {
@@ -108,6 +128,8 @@ impl ReadTx<'_> {
         verification.note("config", books);
         let bridges = verification.bridges();
         verification.note("git_mark", bridges);
+        let search = verification.search();
+        verification.note("search_row", search);
         let projections = verification.projections();
         verification.note("entity", projections);
         verification.findings.sort();
@@ -133,7 +155,9 @@ impl Verification<'_, '_> {
     fn file(&mut self) -> Result<(), StoreError> {
         let sql = format!("PRAGMA integrity_check({INTEGRITY_LINES_MAX})");
         for line in self.tx.rows(&sql, [], |row| row.get::<_, String>(0))? {
-            if line != "ok" {
+            if line.contains("FTS5 table") {
+                self.find("search", "", line, Remedy::Rebuild);
+            } else if line != "ok" {
                 self.find("file", "", line, Remedy::RestoreCopy);
             }
         }
@@ -430,6 +454,25 @@ impl Verification<'_, '_> {
             for row in rows {
                 self.find(table, row, *what, Remedy::RestoreCopy);
             }
+        }
+        Ok(())
+    }
+
+    /// The index for searches against the names, but for what is due; and its rows against what it finds.
+    fn search(&mut self) -> Result<(), StoreError> {
+        for (sql, what) in SEARCH_ROWS {
+            for row in self.tx.rows(sql, [], |row| row.get::<_, String>(0))? {
+                self.find("search_row", row, *what, Remedy::Rebuild);
+            }
+        }
+        match self.tx.wrong_words() {
+            Ok(rows) => {
+                for row in rows {
+                    self.find("search", row, "not found by its own words", Remedy::Rebuild);
+                }
+            }
+            // Whatever is wrong there follows from other tables.
+            Err(error) => self.find("search", "", error.to_string(), Remedy::Rebuild),
         }
         Ok(())
     }

@@ -90,6 +90,8 @@ codes! {
     BadName = "NAMES-LOCATION",
     /// A location that is declared twice in one import. Told by `dm-lang`.
     Duplicate = "NAMES-DUPLICATE",
+    /// A type in a search that is not there, or several are. Told by `dm-engine`.
+    UnknownType = "NAMES-UNKNOWN-TYPE",
 }
 
 /// How bad it is.

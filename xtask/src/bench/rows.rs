@@ -4,7 +4,7 @@ use anyhow::Result;
 
 use super::ground::Ground;
 use super::sample::Sample;
-use super::{bundle, disk, meaning, network, scale, tree, writers};
+use super::{bundle, disk, meaning, network, scale, search, tree, writers};
 
 /// A figure.
 pub struct Row {
@@ -55,8 +55,16 @@ impl Row {
 
 /// All figures, in the order of the table.
 pub fn all() -> Vec<&'static Row> {
-    let files: [&'static [Row]; 7] =
-        [&tree::ROWS, &meaning::ROWS, &scale::ROWS, &bundle::ROWS, &disk::ROWS, &network::ROWS, &writers::ROWS];
+    let files: [&'static [Row]; 8] = [
+        &tree::ROWS,
+        &meaning::ROWS,
+        &scale::ROWS,
+        &search::ROWS,
+        &bundle::ROWS,
+        &disk::ROWS,
+        &network::ROWS,
+        &writers::ROWS,
+    ];
     files.into_iter().flatten().collect()
 }
 

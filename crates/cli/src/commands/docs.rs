@@ -106,7 +106,7 @@ fn shapes() -> Vec<(&'static str, Schema)> {
         of::<Vec<dm_engine::LogEntry>>("log"),
         of::<dm_engine::Shown>("show"),
         of::<dm_engine::Listing>("ls, tree"),
-        of::<Vec<dm_engine::Entry>>("search"),
+        of::<dm_engine::SearchReport>("search"),
         of::<dm_engine::DependencyGraph>("deps, dependents"),
         of::<Vec<dm_engine::ConflictSummary>>("conflicts, conflicts list"),
         of::<dm_engine::ConflictSummary>("conflicts show"),

@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use dm_engine::{Entry, Form, Listing, SearchQuery, Shown, Status};
+use dm_engine::{Correction, Form, Listing, SearchHit, SearchQuery, SearchReport, Shown, Status};
 use dm_model::Kind;
 
 use super::pages;
@@ -197,22 +197,50 @@ pub fn search(context: &Context, args: &SearchArgs) -> Result<ExitCode, Failure>
         KindArg::Value => Kind::Value,
         KindArg::Test => Kind::Test,
     });
-    let query = SearchQuery { words: args.words.clone(), kind, limit: args.limit };
-    let entries = context.engine()?.search(&context.session(), &query)?;
-    context.answer(&entries, |entries, page| {
-        if entries.is_empty() {
-            output::say("nothing fits");
-        }
-        entries_page(entries, page);
-    })
+    // No word that is sought has an arrow in it.
+    let (types, words): (Vec<&String>, Vec<&String>) = args.words.iter().partition(|word| word.contains("->"));
+    let mut types = args.of_type.iter().chain(types);
+    let of_type = types.next().cloned();
+    if types.next().is_some() {
+        return Err(
+            Failure::usage("several types, where one can be sought").hint("quote the whole type as one argument")
+        );
+    }
+    let query = SearchQuery {
+        words: words.into_iter().cloned().collect(),
+        of_type,
+        kind,
+        below: args.owner.iter().chain(&args.module).cloned().collect(),
+        deprecated: (args.deprecated || args.no_deprecated).then_some(args.deprecated),
+        limit: args.limit,
+    };
+    let report = context.engine()?.search(&context.session(), &query)?;
+    context.answer(&report, |report, page| search_page(report, query.of_type.is_some(), page))
 }
 
-fn entries_page(entries: &[Entry], page: &mut Page) {
-    for entry in entries {
+fn search_page(report: &SearchReport, by_type: bool, page: &mut Page) {
+    for Correction { word, to } in &report.corrected {
+        output::say(format!("`{word}` is nowhere; sought {}", to.join(", ")));
+    }
+    if report.hits.is_empty() {
+        output::say("nothing fits");
+    }
+    for SearchHit { entry, summary, type_fit, .. } in &report.hits {
         page.line(pages::entry_line(entry));
-        let doc = entry.doc.lines().next().unwrap_or_default();
-        if !doc.is_empty() {
-            page.line(format!("      {}", styled(DIM, doc)));
+        if by_type {
+            let how = match type_fit.as_deref() {
+                Some("reordered") => ", parameters in another order",
+                Some("more_general") => ", more general",
+                Some("more_parameters") => ", with more parameters",
+                _ => "",
+            };
+            page.line(format!("      {}{}", entry.signature, styled(DIM, how)));
         }
+        if !summary.is_empty() {
+            page.line(format!("      {}", styled(DIM, summary)));
+        }
+    }
+    if report.more {
+        output::say("more fits; --limit COUNT shows more");
     }
 }

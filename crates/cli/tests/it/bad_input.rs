@@ -188,6 +188,13 @@ fn names_and_ids_that_are_none() {
     let machine = ada_with_math();
     machine.dm(&["patch", "new", "Try"]).succeeds();
     refused(&machine, &["show", "twic"], 1, &["there is no `twic`", "did you mean Ada.Math.twice"]);
+    refused(&machine, &["show", "tiwce"], 1, &["there is no `tiwce`", "did you mean Ada.Math.twice"]);
+    refused(&machine, &["search"], 2, &["WORDS"]);
+    refused(&machine, &["search", "--type", "Int64 -> Numbr"], 2, &["type:1:10", "no type is called `Numbr`"]);
+    refused(&machine, &["search", "Int64 -> "], 2, &["expected a type"]);
+    refused(&machine, &["search", "a -> b", "c -> d"], 2, &["several types"]);
+    refused(&machine, &["search", "x", "--deprecated", "--no-deprecated"], 2, &["cannot be used with"]);
+    refused(&machine, &["search", &"word ".repeat(17)], 2, &["more than 16 words"]);
     refused(&machine, &["rm", "nothing.like.it"], 1, &["there is no `nothing.like.it`", "dm search"]);
     refused(&machine, &["mv", "twice", "Ada..x"], 2, &["Ada..x"]);
     refused(&machine, &["patch", "show", "ffff"], 2, &["there is no patch `ffff`", "dm patch list --all"]);

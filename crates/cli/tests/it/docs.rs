@@ -57,6 +57,11 @@ fn patch_views() {
 }
 
 #[test]
+fn searching() {
+    walkthrough("searching.md");
+}
+
+#[test]
 fn names() {
     walkthrough("names.md");
 }

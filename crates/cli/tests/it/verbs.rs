@@ -26,7 +26,7 @@ const fn after(verb: &'static str, args: &'static [&'static str], needs: &'stati
 }
 
 /// Verbs that only read.
-const READING: [Case; 29] = [
+const READING: [Case; 30] = [
     case("status", &[]),
     case("diff", &[]),
     case("log", &[]),
@@ -35,6 +35,7 @@ const READING: [Case; 29] = [
     case("ls", &["Ada.Math"]),
     case("tree", &[]),
     case("search", &["twice"]),
+    case("search", &["--type", "Int64 -> Int64", "--owner", "Ada"]),
     case("deps", &["fourTimes"]),
     case("dependents", &["twice"]),
     case("check", &["--all"]),
@@ -76,7 +77,7 @@ pub const WRITING: [Case; 39] = [
     after("undeprecate", &["fourTimes"], &[&["deprecate", "fourTimes", "--reason", "old"]]),
     case("pin", &["fourTimes", "twice"]),
     after("unpin", &["fourTimes", "twice"], &[&["pin", "fourTimes", "twice"]]),
-    case("fmt", &["Ada.Math"]),
+    after("fmt", &["Ada.Math"], &[&["config", "set", "fmt.width", "20"]]),
     case("conflicts resolve", &["twice", "--ours"]),
     case("key rotate", &["--why", "A new laptop"]),
     case("key rotate", &["--instance"]),

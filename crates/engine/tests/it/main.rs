@@ -17,6 +17,7 @@ mod meaning;
 mod meaning_conflicts;
 mod names;
 mod patch_files;
+mod search;
 mod sessions;
 mod support;
 mod undo;

@@ -495,7 +495,8 @@ pub(super) const fn wanted_tag(wanted: Wanted) -> u8 {
     }
 }
 
-const fn primitive_tag(primitive: Primitive) -> u8 {
+/// The byte that stands for a primitive.
+pub(crate) const fn primitive_tag(primitive: Primitive) -> u8 {
     match primitive {
         Primitive::Unit => 0,
         Primitive::Bool => 1,
@@ -517,6 +518,32 @@ const fn primitive_tag(primitive: Primitive) -> u8 {
         Primitive::Uuid => 17,
         Primitive::Blob => 18,
     }
+}
+
+/// The primitive that a byte stands for.
+pub(crate) const fn primitive_of_tag(tag: u8) -> Option<Primitive> {
+    Some(match tag {
+        0 => Primitive::Unit,
+        1 => Primitive::Bool,
+        2 => Primitive::Int,
+        3 => Primitive::Int8,
+        4 => Primitive::UInt8,
+        5 => Primitive::Int16,
+        6 => Primitive::UInt16,
+        7 => Primitive::Int32,
+        8 => Primitive::UInt32,
+        9 => Primitive::Int64,
+        10 => Primitive::UInt64,
+        11 => Primitive::Int128,
+        12 => Primitive::UInt128,
+        13 => Primitive::Float,
+        14 => Primitive::Char,
+        15 => Primitive::String,
+        16 => Primitive::DateTime,
+        17 => Primitive::Uuid,
+        18 => Primitive::Blob,
+        _ => return None,
+    })
 }
 
 const fn int_tag(kind: IntKind) -> u8 {

@@ -109,6 +109,22 @@ pub(crate) struct Signature {
     pub result: Type,
 }
 
+/// The tree of a declaration that was parsed already.
+///
+/// # Errors
+/// As [`lower`].
+pub(crate) fn lower_parsed(definition: &Definition, node: SyntaxNode<'_>) -> Lowered<Program> {
+    lower_node(definition, node)
+}
+
+/// The types of a function's parameters and of its result; `None` if it is none, or something is missing in them.
+pub(crate) fn lower_head(definition: &Definition, node: SyntaxNode<'_>) -> Option<(Vec<Type>, Type)> {
+    let written::Item::Fn(function) = written::Item::cast(node)? else { return None };
+    let mut lower = Lower { definition, locals: Vec::new(), variables: Vec::new() };
+    let params = lower.params(function).ok()?.into_iter().map(|param| param.of).collect();
+    Some((params, lower.type_ref(function.result()?).ok()?))
+}
+
 fn lower_node(definition: &Definition, node: SyntaxNode<'_>) -> Lowered<Program> {
     let item = written::Item::cast(node).filter(|_| kind_of(node.kind()) == Some(definition.kind));
     let mut lower = Lower { definition, locals: Vec::new(), variables: Vec::new() };
@@ -147,6 +163,17 @@ struct Lower<'d, 't> {
 
 impl<'t> Lower<'_, 't> {
     fn function(&mut self, function: written::FnDef<'t>) -> Lowered<Function> {
+        let params = self.params(function)?;
+        let result = self.type_ref(need(function.result(), function.range())?)?;
+        let mut type_params = names(&function.type_params());
+        for of in params.iter().map(|param| &param.of).chain([&result]) {
+            add_variables(of, &mut type_params);
+        }
+        let body = self.block(need(function.body(), function.range())?)?;
+        Ok(Function { type_params, params, result, body })
+    }
+
+    fn params(&mut self, function: written::FnDef<'t>) -> Lowered<Vec<Param>> {
         let mut params = Vec::new();
         for (at, param) in function.params().enumerate() {
             let range = param.range();
@@ -159,13 +186,7 @@ impl<'t> Lower<'_, 't> {
             }
             params.push(Param { name: name.to_owned(), of, range });
         }
-        let result = self.type_ref(need(function.result(), function.range())?)?;
-        let mut type_params = names(&function.type_params());
-        for of in params.iter().map(|param| &param.of).chain([&result]) {
-            add_variables(of, &mut type_params);
-        }
-        let body = self.block(need(function.body(), function.range())?)?;
-        Ok(Function { type_params, params, result, body })
+        Ok(params)
     }
 
     fn type_declaration(&mut self, declaration: written::TypeDef<'t>) -> Lowered<TypeDeclaration> {

@@ -7,8 +7,8 @@ use std::path::Path;
 use dm_collab::draft::Stack;
 use dm_model::{EntityId, LinkHash, PatchId, Session, SessionId, SessionState, Succession, Visibility};
 use dm_store::{
-    Arrival, CommandKind, DraftHeader, Finding, ImportBase, Mode, NamedSpace, NewCommand, Remedy, Remote, RemoteMode,
-    Store, StoreError, Token, WriteTx,
+    Arrival, CommandKind, DraftHeader, Finding, ImportBase, Memo, Mode, NamedSpace, NewCommand, Remedy, Remote,
+    RemoteMode, Store, StoreError, Token, WriteTx,
 };
 use rusqlite::Connection;
 use rusqlite::types::Value as Cell;
@@ -33,7 +33,10 @@ const UNCHECKED: &[&str] = &[
     "meta.instance_name",
     "meta.created_at",
     "meta.counted",
-    "summary.text",
+    "summary.signature",
+    "summary.doc",
+    "summary.types",
+    "summary.type_words",
     // Checked by who knows the language.
     "link.format",
     "link.hash",
@@ -135,7 +138,12 @@ fn full_store() -> TempStore {
     let content = history.definitions[0].hash();
     stack.create(0, ("Acme.Draft.f".parse().unwrap(), 0), &[], (content, Visibility::Public)).unwrap();
     tx.put_draft(&stack.drafts()[0]).unwrap();
-    tx.put_summaries([(content, "a summary")]).unwrap();
+    let memo = || Memo { signature: "f".to_owned(), doc: "a doc".to_owned(), ..Memo::default() };
+    let due = tx.memos_due(usize::MAX).unwrap();
+    tx.put_memos(due.into_iter().chain([content]).map(|content| (content, memo()))).unwrap();
+    // One entity stays due, so that there is a row of that too.
+    let due = tx.entities_due().unwrap().len();
+    assert_eq!(tx.index_due(due - 1).unwrap(), due - 1);
     tx.put_setting("author", Some("Ada")).unwrap();
     let names: Vec<_> = tx.live_names("").unwrap().into_iter().map(|name| name.entity).take(2).collect();
     let linked = |of: &EntityId| (*of, (LinkHash::from_bytes([5; 32]), Some(LinkHash::from_bytes([6; 32]))));
@@ -200,6 +208,10 @@ impl Original {
     /// A copy under another name, changed behind the store's back.
     fn damaged(&self, name: &str, damage: impl FnOnce(&Connection)) -> std::path::PathBuf {
         let copy = self.folder.path().join(name);
+        // What a copy before this one left would be taken for a part of it.
+        for leftover in ["-wal", "-shm"] {
+            fs::remove_file(self.folder.path().join(format!("{name}{leftover}"))).ok();
+        }
         fs::copy(&self.path, &copy).unwrap();
         let raw = Connection::open(&copy).unwrap();
         damage(&raw);
@@ -220,19 +232,26 @@ fn rebuild(path: &Path) -> Result<(), StoreError> {
     tx.commit()
 }
 
+/// What SQLite keeps of a full-text index. It checks that itself; the list of damages has some of each.
+const INDEX_PARTS: &[&str] = &["search_config", "search_data", "search_docsize", "search_idx"];
+
 /// All tables with their columns.
 fn columns(path: &Path) -> Vec<(String, Vec<String>)> {
     let raw = Connection::open(path).unwrap();
     let mut tables = raw
-        .prepare("SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite%' ORDER BY name")
+        .prepare(
+            "SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite%'
+             AND sql NOT LIKE 'CREATE VIRTUAL%' ORDER BY name",
+        )
         .unwrap();
     let tables: Vec<String> = tables.query_map([], |row| row.get(0)).unwrap().collect::<Result<_, _>>().unwrap();
+    let tables = tables.into_iter().filter(|table| !INDEX_PARTS.contains(&table.as_str()));
     let of = |table: String| {
         let mut info = raw.prepare(&format!("PRAGMA table_info({table})")).unwrap();
         let names = info.query_map([], |row| row.get(1)).unwrap().collect::<Result<_, _>>().unwrap();
         (table, names)
     };
-    tables.into_iter().map(of).collect()
+    tables.map(of).collect()
 }
 
 /// Another value of the same type: one bit flipped, a letter changed, a number added.

@@ -8,5 +8,6 @@ mod file;
 mod generate;
 mod laws;
 mod reads;
+mod search;
 mod support;
 mod versions;

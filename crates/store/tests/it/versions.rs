@@ -53,6 +53,18 @@ const VERSION_4: Older = Older {
     commands: 6,
 };
 
+/// 6 definitions in main, one of them deprecated, with memos of a search; a draft in another session.
+const VERSION_5: Older = Older {
+    version: 5,
+    packed: include_bytes!("../fixtures/store-v5.db.zst"),
+    view: "015ca67afeb9d551",
+    names: 6,
+    sessions: 2,
+    drafts: 1,
+    remotes: 1,
+    commands: 6,
+};
+
 fn version(path: &Path) -> u32 {
     let connection = rusqlite::Connection::open(path).unwrap();
     connection.query_row("SELECT version FROM meta", [], |row| row.get(0)).unwrap()
@@ -100,4 +112,16 @@ fn a_store_of_version_4_is_brought_up_to_date() {
     fs::write(&path, zstd::decode_all(VERSION_4.packed).unwrap()).unwrap();
     let store = Store::open(&path, Mode::ReadWrite).unwrap();
     assert_eq!(store.read().unwrap().with_unresolved_names().unwrap().len(), 2);
+}
+
+#[test]
+fn a_store_of_version_5_is_brought_up_to_date() {
+    check(&VERSION_5);
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("store.db");
+    fs::write(&path, zstd::decode_all(VERSION_5.packed).unwrap()).unwrap();
+    let store = Store::open(&path, Mode::ReadWrite).unwrap();
+    let tx = store.read().unwrap();
+    assert_eq!(tx.entities_due().unwrap().len(), 6, "all names are to be indexed");
+    assert_eq!(tx.memos_due(100).unwrap().len(), 6, "what was kept for searches is made again");
 }

@@ -89,7 +89,7 @@ impl<'t> Build<'t> {
             match element {
                 SyntaxElement::Token(token) if token.kind().is_trivia() => {}
                 SyntaxElement::Token(token) if matches!(token.kind(), K::LetKw) => {
-                    head = head.append(self.token(token)?)
+                    head = head.append(self.token(token)?);
                 }
                 SyntaxElement::Token(token) if token.kind() == K::Colon => {
                     head = head.append(RcDoc::space()).append(self.token(token)?);

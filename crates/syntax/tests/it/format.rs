@@ -27,7 +27,7 @@ fn checked(text: &str, mode: Mode, options: &FormatOptions) -> Formatted {
         tokens.map(|token| token.text().to_owned()).collect()
     };
     assert_eq!(words(text), words(&once.text), "every word");
-    let twice = format(&once.text, mode, options).unwrap();
+    let twice = format(&once.text, mode, options).expect("what was laid out has no errors");
     assert_eq!(once.text, twice.text, "laid out twice");
     once
 }
@@ -37,10 +37,14 @@ fn check_tree(root: &Path) -> (usize, usize) {
     let (mut declarations, mut kept) = (0, 0);
     while let Some(path) = open.pop() {
         if path.is_dir() {
-            open.extend(std::fs::read_dir(path).unwrap().map(|entry| entry.unwrap().path()));
+            open.extend(
+                std::fs::read_dir(path)
+                    .expect("a readable folder")
+                    .map(|entry| entry.expect("a readable entry").path()),
+            );
         } else if path.extension().is_some_and(|extension| extension == "dark") && !path.to_string_lossy().contains("_")
         {
-            let text = std::fs::read_to_string(&path).unwrap();
+            let text = std::fs::read_to_string(&path).expect("readable text");
             for layout in [Layout::Keep, Layout::Fit] {
                 for width in [100, 60] {
                     let formatted = checked(&text, Mode::Package, &options(width, layout));
@@ -184,9 +188,13 @@ fn commented() -> impl Strategy<Value = String> {
     let mut open = vec![root];
     while let Some(path) = open.pop() {
         if path.is_dir() {
-            open.extend(std::fs::read_dir(path).unwrap().map(|entry| entry.unwrap().path()));
+            open.extend(
+                std::fs::read_dir(path)
+                    .expect("a readable folder")
+                    .map(|entry| entry.expect("a readable entry").path()),
+            );
         } else if path.extension().is_some_and(|extension| extension == "dark") {
-            files.push(std::fs::read_to_string(path).unwrap());
+            files.push(std::fs::read_to_string(path).expect("readable text"));
         }
     }
     files.sort();
