@@ -1,6 +1,7 @@
 //! Conflicts in words, and ways out of them.
 
-use std::collections::BTreeSet;
+use std::cell::RefCell;
+use std::collections::{BTreeMap, BTreeSet};
 
 use dm_collab::conflict::{Conflict, ConflictKind, of_channel};
 use dm_collab::draft::Edit;
@@ -13,7 +14,7 @@ use crate::error::EngineError;
 use crate::look::Look;
 use crate::meaning_conflicts;
 use crate::patches;
-use crate::report::{Candidate, Change, ConflictClash, ConflictSummary, NameWarning, Written};
+use crate::report::{Candidate, Change, ConflictClash, ConflictSummary, NameWarning, PatchSummary, Written};
 use crate::save::SaveRequest;
 use crate::sources::SourceText;
 use crate::transaction::Transaction;
@@ -130,22 +131,42 @@ pub(crate) fn words(value: &Value) -> String {
     }
 }
 
+/// Patches on a line, each made once: many conflicts are between a few.
+pub(crate) struct Told<'l> {
+    look: &'l Look<'l>,
+    workspace: &'l Workspace,
+    known: RefCell<BTreeMap<PatchId, PatchSummary>>,
+}
+
+impl<'l> Told<'l> {
+    pub(crate) fn new(look: &'l Look<'l>, workspace: &'l Workspace) -> Self {
+        Self { look, workspace, known: RefCell::default() }
+    }
+
+    /// The patch that made a write.
+    fn writer(&self, op: &OpId) -> Result<Option<PatchSummary>, EngineError> {
+        let Some(patch) = writer(self.look, self.workspace, op)? else { return Ok(None) };
+        if let Some(known) = self.known.borrow().get(&patch) {
+            return Ok(Some(known.clone()));
+        }
+        let summary = patches::summary(self.look, self.workspace, &patch)?;
+        self.known.borrow_mut().insert(patch, summary.clone());
+        Ok(Some(summary))
+    }
+}
+
 /// A conflict for people and programs.
-pub(crate) fn summary(
-    look: &Look<'_>,
-    workspace: &Workspace,
-    conflict: &Conflict,
-    ids: &[String],
-) -> Result<ConflictSummary, EngineError> {
+pub(crate) fn summary(told: &Told<'_>, conflict: &Conflict, ids: &[String]) -> Result<ConflictSummary, EngineError> {
+    let look = told.look;
     let mut candidates = Vec::new();
     let ours = ours(look, conflict)?;
     for (at, head) in conflict.heads.iter().enumerate() {
-        candidates.push(candidate(look, workspace, at, head, ours.contains(&head.op))?);
+        candidates.push(candidate(told, at, head, ours.contains(&head.op))?);
     }
     if conflict.kind == ConflictKind::Collision {
         let (ours, _) = sides_of_collision(look, conflict)?;
         for (at, entity) in conflict.entities.iter().enumerate() {
-            candidates.push(collided(look, workspace, at, entity, ours.contains(entity))?);
+            candidates.push(collided(told, at, entity, ours.contains(entity))?);
         }
     }
     let mut locations = Vec::new();
@@ -153,7 +174,7 @@ pub(crate) fn summary(
         locations.push(look.last_location(entity)?);
     }
     let ancestor = match &conflict.ancestor {
-        Some(head) => Some(candidate(look, workspace, 0, head, true)?),
+        Some(head) => Some(candidate(told, 0, head, true)?),
         None => None,
     };
     let merges = meaning_conflicts::merged(look, conflict)?.is_some();
@@ -213,14 +234,8 @@ fn ours(look: &Look<'_>, conflict: &Conflict) -> Result<BTreeSet<OpId>, EngineEr
     })
 }
 
-fn candidate(
-    look: &Look<'_>,
-    workspace: &Workspace,
-    at: usize,
-    head: &Head,
-    ours: bool,
-) -> Result<Candidate, EngineError> {
-    let patch = writer(look, workspace, &head.op)?;
+fn candidate(told: &Told<'_>, at: usize, head: &Head, ours: bool) -> Result<Candidate, EngineError> {
+    let look = told.look;
     let text = match &head.value {
         Value::Content(hash) => Some(look.definition(hash)?.text),
         _ => None,
@@ -228,7 +243,7 @@ fn candidate(
     Ok(Candidate {
         number: at as u64 + 1,
         op: head.op.to_string(),
-        patch: patch.map(|patch| patches::summary(look, workspace, &patch)).transpose()?,
+        patch: told.writer(&head.op)?,
         value: words(&head.value),
         text,
         ours,
@@ -258,20 +273,15 @@ fn sides_of_collision(look: &Look<'_>, conflict: &Conflict) -> Result<(Vec<Entit
     Ok((ours, theirs))
 }
 
-fn collided(
-    look: &Look<'_>,
-    workspace: &Workspace,
-    at: usize,
-    entity: &EntityId,
-    ours: bool,
-) -> Result<Candidate, EngineError> {
+fn collided(told: &Told<'_>, at: usize, entity: &EntityId, ours: bool) -> Result<Candidate, EngineError> {
+    let look = told.look;
     let heads = look.view.heads(entity, Register::Location)?;
     let placed = match heads.first() {
         Some(head) => Some(head.op),
         None => look.tx.entity_ops(entity)?.first().map(|(op, _)| *op),
     };
     let patch = match placed {
-        Some(op) => writer(look, workspace, &op)?,
+        Some(op) => told.writer(&op)?,
         None => None,
     };
     let content = match look.content(entity)? {
@@ -281,7 +291,7 @@ fn collided(
     Ok(Candidate {
         number: at as u64 + 1,
         op: entity.to_string(),
-        patch: patch.map(|patch| patches::summary(look, workspace, &patch)).transpose()?,
+        patch,
         value: format!("entity {}", entity.short()),
         text: content.map(|hash| look.definition(&hash)).transpose()?.map(|definition| definition.text),
         ours,

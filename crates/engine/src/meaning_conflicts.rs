@@ -86,16 +86,22 @@ pub(crate) fn select<'t>(tx: &'t ReadTx<'t>, candidates: &Candidates<'t>) -> Res
 
 /// The conflicts of meaning between a session's own open patches and what went into its main since they were begun.
 pub(crate) fn with_main(look: &Look<'_>, workspace: &Workspace) -> Result<Vec<Conflict>, EngineError> {
-    let own: Vec<EntityId> = look.view.changed().map(|(entity, _)| *entity).collect();
+    let mut drafted = BTreeMap::new();
+    for (at, draft) in workspace.stack.drafts().iter().enumerate() {
+        let Some(header) = workspace.header(&draft.patch) else { continue };
+        drafted.extend(workspace.stack.ops(at).into_iter().map(|made| (made.id, header.created_at)));
+    }
     let mut began = BTreeMap::new();
     let mut fresh = BTreeSet::new();
-    for entity in own {
-        for head in look.view.heads(&entity, Register::Content)? {
-            if !look.tx.op_effective(&head.op)?
-                && let Some(at) = begun_at(look, workspace, &head.op)?
-            {
+    for (entity, changed) in look.view.changed() {
+        for head in changed.after.registers.get(&Register::Content).map_or(&[][..], |content| &content.heads) {
+            let at = match drafted.get(&head.op) {
+                Some(at) => Some(*at),
+                None => begun_at(look, &head.op)?,
+            };
+            if let Some(at) = at {
                 began.insert(head.op, at);
-                fresh.insert(entity);
+                fresh.insert(*entity);
             }
         }
     }
@@ -123,13 +129,9 @@ fn began_has(carriers: &[RevisionId], look: &Look<'_>, op: &OpId) -> Result<bool
     Ok(look.tx.carriers(op)?.iter().any(|revision| carriers.contains(revision)))
 }
 
-/// When the open patch of this session that an op is in was begun.
-fn begun_at(look: &Look<'_>, workspace: &Workspace, op: &OpId) -> Result<Option<Timestamp>, EngineError> {
-    if let Some(at) = workspace.stack.place_of(op) {
-        let draft = workspace.stack.drafts().get(at).map(|draft| draft.patch);
-        return Ok(draft.and_then(|patch| workspace.header(&patch)).map(|header| header.created_at));
-    }
-    if look.view.place_of(op)?.is_none() {
+/// When the Ready patch of this session that an op is in was begun, if it is in one and main has it not.
+fn begun_at(look: &Look<'_>, op: &OpId) -> Result<Option<Timestamp>, EngineError> {
+    if look.tx.op_effective(op)? || look.view.place_of(op)?.is_none() {
         return Ok(None);
     }
     let Some(revision) = look.tx.carriers(op)?.first().copied() else { return Ok(None) };

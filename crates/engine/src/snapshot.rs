@@ -226,7 +226,7 @@ impl<'e> Snapshot<'e> {
         let conflict = conflicts::find(&look, &self.workspace, name)?;
         let ids: Vec<String> =
             conflicts::listed(&look, &self.workspace)?.iter().map(|conflict| conflict.id.to_string()).collect();
-        conflicts::summary(&look, &self.workspace, &conflict, &ids)
+        conflicts::summary(&conflicts::Told::new(&look, &self.workspace), &conflict, &ids)
     }
 
     /// The text that a resolution by hand begins with: the candidates one after another, what each is in comments.
@@ -532,9 +532,10 @@ fn summaries_of(
     all: &[dm_collab::conflict::Conflict],
 ) -> Result<Vec<ConflictSummary>, EngineError> {
     let ids: Vec<String> = all.iter().map(|conflict| conflict.id.to_string()).collect();
+    let told = conflicts::Told::new(look, workspace);
     let mut summaries = Vec::new();
     for conflict in all {
-        summaries.push(conflicts::summary(look, workspace, conflict, &ids)?);
+        summaries.push(conflicts::summary(&told, conflict, &ids)?);
     }
     Ok(summaries)
 }

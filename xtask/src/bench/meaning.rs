@@ -5,13 +5,14 @@ use std::path::Path;
 
 use anyhow::{Context as _, Result, ensure};
 
+use super::corpus::{self, Edit};
 use super::ground::Ground;
 use super::rows::{Row, Unit};
 use super::sample::{self, LONG_RUNS, Sample, Usage};
 use super::scale::{self, LARGE, RECORDS};
 
 /// The figures of this file.
-pub const ROWS: [Row; 5] = [
+pub const ROWS: [Row; 6] = [
     Row::new("check", "`dm check --all` of the public tree, nothing kept", 1.0, Unit::Seconds, check).of_sources(),
     Row::new(
         "check-map",
@@ -34,7 +35,40 @@ pub const ROWS: [Row; 5] = [
         Unit::Milliseconds,
         check_edit,
     ),
+    Row::new(
+        "conflicts-100k",
+        "`dm conflicts` between two sides of 1,000 edits each among 100,000, of which 50 are of the same definitions",
+        100.0,
+        Unit::Milliseconds,
+        conflicts,
+    ),
 ];
+
+/// How many edits each side of a disagreement has, and how many of them are of what the other one edits too.
+const SIDE: usize = 1000;
+const SHARED: usize = 50;
+
+/// A session and what went into main meanwhile: set conflicts, and those of meaning.
+fn conflicts(ground: &Ground) -> Result<Sample> {
+    let store = ground.copy_of(&ground.generated(LARGE)?)?;
+    let landed = LARGE.edits(21, SIDE, 1);
+    for edit in &landed {
+        scale::add(ground, store.path(), *edit)?;
+    }
+    ground.run(store.path(), &["session", "new", "other"])?;
+    let shared = landed.iter().take(SHARED).map(|edit| Edit { number: edit.number, edition: 2 });
+    let taken: Vec<usize> = landed.iter().map(|edit| edit.number).collect();
+    let others = LARGE.edits(22, SIDE * 2, 2).into_iter().filter(|edit| !taken.contains(&edit.number));
+    for edit in shared.chain(others).take(SIDE) {
+        save_in(ground, store.path(), "other", &corpus::edit_file(edit))?;
+    }
+    ground.run(store.path(), &["patch", "apply", "--session", "work"])?;
+    let list = ground.json(store.path(), &["conflicts"])?;
+    let found = list.as_array().context("conflicts are no list")?.len();
+    ensure!(found == SHARED, "{found} conflicts instead of {SHARED}");
+    let used = (0..LONG_RUNS).map(|_| ground.run(store.path(), &["conflicts"])).collect::<Result<Vec<_>>>()?;
+    Sample::of_times(&used, 1e3)
+}
 
 fn check(ground: &Ground) -> Result<Sample> {
     let store = ground.imported()?;
@@ -45,9 +79,13 @@ fn check(ground: &Ground) -> Result<Sample> {
 
 /// Saves a text, which is part of what is measured.
 fn save(ground: &Ground, store: &Path, text: &str) -> Result<Usage> {
+    save_in(ground, store, "work", text)
+}
+
+fn save_in(ground: &Ground, store: &Path, session: &str, text: &str) -> Result<Usage> {
     let input = ground.folder().join("edit.dark");
     fs::write(&input, text)?;
-    let mut command = ground.dm(store, &["add", "-", "--intent", "Edit for the bench"])?;
+    let mut command = ground.dm(store, &["add", "-", "--intent", "Edit for the bench", "--session", session])?;
     sample::run(command.stdin(fs::File::open(&input)?))
 }
 
