@@ -1,6 +1,6 @@
 //! Signatures: the types of a definition's parameters and of its result, for searches by type.
 //!
-//! [`glance`] reads one off a definition, [`AskedSignature`] reads one that a person wrote, and [`Signature::fit`] says how well the
+//! [`glance`] reads one off a definition, [`AskedSignature`] reads one that a person wrote, and [`Signature::fitness`] says how well the
 //! former fits the latter. Types are as they are written: an alias is another type than what it stands for, and a value has the type
 //! that its literal shows, if it shows one.
 //!
