@@ -12,12 +12,10 @@ mod build;
 mod exprs;
 mod items;
 
-use std::collections::BTreeSet;
-
 use crate::diagnostic::{Diagnostic, Severity};
 use crate::kind::SyntaxKind as K;
 use crate::text::{LineIndex, TextRange};
-use crate::tree::{SyntaxElement, SyntaxNode};
+use crate::tree::{SyntaxElement, SyntaxNode, SyntaxToken};
 use crate::{Mode, parse};
 use build::{Build, LINE_END};
 
@@ -149,22 +147,39 @@ fn splice(text: &str, pieces: &[(TextRange, String)]) -> String {
 /// Whether a text has the tree of another one, and its comments, apart from what only lays it out.
 fn same_tree(root: SyntaxNode<'_>, text: &str, mode: Mode) -> bool {
     let parsed = parse(text, mode);
-    parsed.is_clean() && shape(root).eq(shape(parsed.file().syntax()))
+    parsed.is_clean() && shape(root) == shape(parsed.file().syntax())
 }
 
-/// What a tree says, in order: nodes, tokens, comments; without space, and without what stands for line ends.
-fn shape(root: SyntaxNode<'_>) -> impl Iterator<Item = (K, &str)> {
-    let mut leading = BTreeSet::new();
-    for of in root.descendants().filter(|node| node.kind() == K::EnumDef) {
-        leading.extend(of.first_token().filter(|first| first.kind() == K::Bar).map(|first| first.index()));
+/// What a tree says, in order: nodes with where they end, tokens, comments; without space, and without what stands for line ends.
+///
+/// The ends tell nestings apart: `b` is another thing below `if p then a` than after it, with the same kinds in the same order.
+fn shape(root: SyntaxNode<'_>) -> Vec<(K, &str)> {
+    let mut said = Vec::new();
+    // A list of its own, since chains nest deeper than a stack should.
+    let mut open = vec![root.elements()];
+    while let Some(parts) = open.last_mut() {
+        match parts.next() {
+            None => {
+                open.pop();
+                said.push((K::Eof, ""));
+            }
+            Some(SyntaxElement::Node(node)) => {
+                said.push((node.kind(), ""));
+                open.push(node.elements());
+            }
+            Some(SyntaxElement::Token(token)) => match token.kind() {
+                K::Whitespace | K::Semicolon | K::Eof => {}
+                K::Bar if leads_cases(token) => {}
+                K::LineComment | K::DocComment => said.push((token.kind(), token.text().trim_end())),
+                kind => said.push((kind, token.text())),
+            },
+        }
     }
-    root.descendant_elements().filter_map(move |element| match element {
-        SyntaxElement::Node(node) => Some((node.kind(), "")),
-        SyntaxElement::Token(token) => match token.kind() {
-            K::Whitespace | K::Semicolon | K::Eof => None,
-            K::Bar if leading.contains(&token.index()) => None,
-            K::LineComment | K::DocComment => Some((token.kind(), token.text().trim_end())),
-            kind => Some((kind, token.text())),
-        },
-    })
+    said
+}
+
+/// Whether a `|` stands before the first case of a type.
+fn leads_cases(bar: SyntaxToken<'_>) -> bool {
+    let of = bar.parent().filter(|of| of.kind() == K::EnumDef);
+    of.and_then(SyntaxNode::first_token) == Some(bar)
 }

@@ -27,9 +27,16 @@ fn checked(text: &str, mode: Mode, options: &FormatOptions) -> Formatted {
         tokens.map(|token| token.text().to_owned()).collect()
     };
     assert_eq!(words(text), words(&once.text), "every word");
+    assert_eq!(nesting(text, mode), nesting(&once.text, mode), "everything in what it was in");
     let twice = format(&once.text, mode, options).expect("what was laid out has no errors");
     assert_eq!(once.text, twice.text, "laid out twice");
     once
+}
+
+/// The nodes of a text in order, each with how many are around it.
+fn nesting(text: &str, mode: Mode) -> Vec<(usize, SyntaxKind)> {
+    let parsed = parse(text, mode);
+    parsed.tree.root().descendants().map(|node| (node.ancestors().count(), node.kind())).collect()
 }
 
 fn check_tree(root: &Path) -> (usize, usize) {
@@ -166,6 +173,25 @@ fn what_fits_is_joined_if_wanted() {
     let text = "let f (n: Int64) : List<Int64> =\n  [ n\n    n ]";
     assert_eq!(laid(text, 60, Layout::Fit), "let f (n: Int64) : List<Int64> = [ n; n ]");
     assert_eq!(laid(text, 60, Layout::Keep), text);
+}
+
+#[test]
+fn nothing_gets_into_what_stood_before_it() {
+    let bodies = [
+        "  if p then\n    if q then\n      a\n  else\n    b",
+        "  if p then\n    a\n  b",
+        "  [ fun v -> v\n    9 ]",
+        "  [ if p then 1\n    2 ]",
+        "  f \"\"\"a\n   b\"\"\" (fun x ->\n    x\n    y)",
+    ];
+    for body in bodies {
+        let text = format!("let f (p: Bool) : Int =\n{body}\n");
+        for (width, indent) in [(20, 1), (20, 8), (40, 1), (100, 2), (400, 4)] {
+            for layout in [Layout::Keep, Layout::Fit] {
+                checked(&text, Mode::Package, &FormatOptions { width, indent, layout });
+            }
+        }
+    }
 }
 
 #[test]
