@@ -51,16 +51,17 @@ fn graph(look: &Look<'_>, name: &str, direction: Direction, depth_max: u64) -> R
     let mut walk = Walk { look, direction, leads, builtins: BTreeSet::new(), unresolved: BTreeSet::new() };
     let mut distances = BTreeMap::from([(root.key, 0)]);
     let mut followed = BTreeSet::from([root.key]);
+    let none = || EngineError::NoSuchName { name: name.to_owned(), similar: Vec::new() };
+    let shown_root = walk.shown(root, 0)?.ok_or_else(none)?;
     let mut nodes = Vec::new();
     let mut edges = Vec::new();
     let mut waiting = VecDeque::from([root]);
-    nodes.extend(walk.shown(root, 0)?.map(|(shown, _)| shown));
     while let Some(node) = waiting.pop_front() {
         let distance = distances.get(&node.key).copied().unwrap_or_default();
-        if distance >= depth_max && direction == Direction::Dependents {
+        if distance >= depth_max {
             continue;
         }
-        for step in walk.steps(node, distance < depth_max)? {
+        for step in walk.steps(node)? {
             let (from, to) = match direction {
                 Direction::Deps => (node, step.node),
                 Direction::Dependents => (step.node, node),
@@ -69,7 +70,7 @@ fn graph(look: &Look<'_>, name: &str, direction: Direction, depth_max: u64) -> R
             edges.push(DependencyEdge { from: from.id(), to: to.id(), by_name: step.by_name, pinned });
             if let Entry::Vacant(vacant) = distances.entry(step.node.key) {
                 vacant.insert(distance + 1);
-                nodes.extend(walk.shown(step.node, distance + 1)?.map(|(shown, _)| shown));
+                nodes.extend(walk.shown(step.node, distance + 1)?);
             }
             // Who stays on a version sees no change of what it is a version of.
             let sees = direction == Direction::Deps || step.pinned.is_none() || matches!(node.key, LinkNode::Pinned(_));
@@ -78,31 +79,19 @@ fn graph(look: &Look<'_>, name: &str, direction: Direction, depth_max: u64) -> R
             }
         }
     }
-    finish(direction, nodes, edges, walk)
-}
-
-fn finish(
-    direction: Direction,
-    mut nodes: Vec<DependencyNode>,
-    mut edges: Vec<DependencyEdge>,
-    walk: Walk<'_>,
-) -> Result<DependencyGraph, EngineError> {
-    nodes.sort_by(|left, right| {
-        let key = |node: &DependencyNode| (node.distance, node.entry.location.clone(), node.id.clone());
-        key(left).cmp(&key(right))
+    nodes.sort_by(|left: &DependencyNode, right| {
+        (left.distance, &left.entry.location, &left.id).cmp(&(right.distance, &right.entry.location, &right.id))
     });
-    let known: BTreeSet<&str> = nodes.iter().map(|node| node.id.as_str()).collect();
+    let known: BTreeSet<&str> = std::iter::once(&shown_root).chain(&nodes).map(|node| node.id.as_str()).collect();
     // What has no text here is no node.
-    edges.retain(|edge| known.contains(edge.from.as_str()) && known.contains(edge.to.as_str()));
-    let mut nodes = nodes.into_iter();
-    let root = nodes.next().ok_or_else(|| EngineError::NoSuchName { name: String::new(), similar: Vec::new() })?;
+    edges.retain(|edge: &DependencyEdge| known.contains(edge.from.as_str()) && known.contains(edge.to.as_str()));
     Ok(DependencyGraph {
         direction: match direction {
             Direction::Deps => "deps".to_owned(),
             Direction::Dependents => "dependents".to_owned(),
         },
-        root,
-        definitions: nodes.collect(),
+        root: shown_root,
+        definitions: nodes,
         edges,
         builtins: walk.builtins.into_iter().collect(),
         unresolved: walk.unresolved.into_iter().collect(),
@@ -142,12 +131,12 @@ struct Walk<'l> {
 }
 
 impl Walk<'_> {
-    /// A node for people, and as it stands in the view; none if it has no text here.
-    fn shown(&self, node: Node, distance: u64) -> Result<Option<(DependencyNode, Found)>, EngineError> {
+    /// A node for people; none if it has no text here.
+    fn shown(&self, node: Node, distance: u64) -> Result<Option<DependencyNode>, EngineError> {
         let Some(found) = self.found(node)? else { return Ok(None) };
         let deleted = !found.state.is_live();
         let entry = self.look.entry(&found)?;
-        Ok(Some((DependencyNode { id: node.id(), entry, distance, deleted }, found)))
+        Ok(Some(DependencyNode { id: node.id(), entry, distance, deleted }))
     }
 
     fn found(&self, node: Node) -> Result<Option<Found>, EngineError> {
@@ -161,22 +150,15 @@ impl Walk<'_> {
         Ok(Some(Found { entity: node.of, state, location, content }))
     }
 
-    /// What is followed from a node; builtins and names that mean nothing are noted even where nothing is.
-    fn steps(&mut self, node: Node, follow: bool) -> Result<Vec<Step>, EngineError> {
-        match self.direction {
-            Direction::Deps => {
-                let mut steps = Vec::new();
-                if let Some(found) = self.found(node)? {
-                    let definition = self.look.definition(&found.content)?;
-                    if follow {
-                        steps = self.deps(node, &found, &definition)?;
-                        self.note_others(&definition);
-                    }
-                }
-                Ok(steps)
-            }
-            Direction::Dependents => self.dependents(node),
+    /// What is followed from a node.
+    fn steps(&mut self, node: Node) -> Result<Vec<Step>, EngineError> {
+        if self.direction == Direction::Dependents {
+            return self.dependents(node);
         }
+        let Some(found) = self.found(node)? else { return Ok(Vec::new()) };
+        let definition = self.look.definition(&found.content)?;
+        self.note_others(&definition);
+        self.deps(node, &found, &definition)
     }
 
     fn deps(&self, node: Node, found: &Found, definition: &Definition) -> Result<Vec<Step>, EngineError> {

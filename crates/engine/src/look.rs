@@ -376,11 +376,15 @@ impl<'a> Look<'a> {
 
     /// What an entity stays on a version of, and on which.
     pub(crate) fn pins_of(&self, entity: &EntityId) -> Result<Vec<(EntityId, DefHash)>, EngineError> {
-        let Some(state) = self.state(entity)? else { return Ok(Vec::new()) };
+        self.state(entity)?.map_or_else(|| Ok(Vec::new()), |state| self.pins_in(&state))
+    }
+
+    /// The same of an entity in this state.
+    pub(crate) fn pins_in(&self, state: &EntityState) -> Result<Vec<(EntityId, DefHash)>, EngineError> {
         let mut pins = Vec::new();
-        for register in state.registers.keys() {
+        for (register, is) in &state.registers {
             if let Register::Pin(of) = register
-                && let Some(Value::Pin(Some(content))) = self.view.value(entity, *register)?
+                && let Some(Value::Pin(Some(content))) = self.view.in_force(is)?
             {
                 pins.push((*of, content));
             }

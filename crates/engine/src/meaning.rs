@@ -91,7 +91,7 @@ struct Changes {
     hidden: FxHashSet<EntityId>,
 }
 
-/// Fewer links than these are worked out as fast as they are kept.
+/// Fewer links than these are worked out as fast as they are kept, and fewer changes as fast looked at as forgotten.
 const KEPT_MIN: usize = 16;
 
 /// How an entity stands in a view.
@@ -136,16 +136,19 @@ impl<'l> ViewLinks<'l> {
         }
         let mut standing = Standing::default();
         if let Some(state) = self.look.state(&entity)? {
-            standing.content = self.look.content(&entity)?;
             standing.lives = state.is_live();
             if state.registers.contains_key(&Register::Deprecation)
                 && let Some(Value::Deprecation(deprecation)) = self.look.view.value(&entity, Register::Deprecation)?
             {
                 standing.deprecation = deprecation;
             }
-            let heads = self.look.view.heads(&entity, Register::Content)?;
-            standing.contested = heads.windows(2).any(|pair| matches!(pair, [one, other] if one.value != other.value));
-            standing.pins = self.look.pins_of(&entity)?;
+            if let Some(content) = state.registers.get(&Register::Content) {
+                standing.contested = content.is_contested();
+                if let Some(Value::Content(hash)) = self.look.view.in_force(content)? {
+                    standing.content = Some(hash);
+                }
+            }
+            standing.pins = self.look.pins_in(&state)?;
         }
         let standing = Rc::new(standing);
         self.entities.insert(entity, Rc::clone(&standing));
@@ -169,7 +172,8 @@ impl<'l> ViewLinks<'l> {
 
     /// The end of all questions. What was worked out is left for the next reader.
     pub(crate) fn done(mut self) -> Result<(), EngineError> {
-        if self.fresh.len() >= KEPT_MIN && !self.from_nothing {
+        let due = self.changes.as_ref().map_or(0, |changes| changes.due.len());
+        if self.fresh.len().max(due) >= KEPT_MIN && !self.from_nothing {
             self.note()?;
         }
         self.scope.check()
@@ -184,7 +188,7 @@ impl<'l> ViewLinks<'l> {
         }
         let Some(changes) = &self.changes else { return Ok(()) };
         self.look.tx.note_links(LinkNotes {
-            fingerprint: self.look.tx.view_fingerprint()?,
+            read: self.look.tx.main_read()?,
             format: dm_lang::LINK_FORMAT,
             due: changes.due.clone(),
             stale: changes.stale.iter().copied().collect(),

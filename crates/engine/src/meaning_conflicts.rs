@@ -118,14 +118,14 @@ pub(crate) fn with_main(look: &Look<'_>, workspace: &Workspace) -> Result<Vec<Co
     let after = |own: &OpId, other: &OpId| -> Result<bool, EngineError> {
         let Some(began) = began.get(own) else { return Ok(false) };
         let carriers = look.tx.carriers(other)?;
-        Ok(!began_has(&carriers, look, own)? && carriers.iter().filter_map(|of| landed.get(of)).any(|at| at > began))
+        Ok(!carry(&carriers, look, own)? && carriers.iter().filter_map(|of| landed.get(of)).any(|at| at > began))
     };
     let mut concurrent = |one: &OpId, other: &OpId| Ok(after(one, other)? || after(other, one)?);
     meaning::conflicts(&look.view, &fresh, &Checked(look), &mut concurrent)
 }
 
-/// Whether one of these revisions carries an op too.
-fn began_has(carriers: &[RevisionId], look: &Look<'_>, op: &OpId) -> Result<bool, EngineError> {
+/// Whether one of these revisions carries an op.
+fn carry(carriers: &[RevisionId], look: &Look<'_>, op: &OpId) -> Result<bool, EngineError> {
     Ok(look.tx.carriers(op)?.iter().any(|revision| carriers.contains(revision)))
 }
 

@@ -18,8 +18,8 @@ pub type KeptLink = (LinkHash, Option<LinkHash>);
 /// What a reader worked out.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct LinkNotes {
-    /// The main that it read.
-    pub fingerprint: Fingerprint,
+    /// The main that it read: what it means, and how many envelopes that took, since a main may come to mean again what it meant before.
+    pub read: (Fingerprint, u64),
     /// The version of the hashes.
     pub format: u8,
     /// The entities that were due.
@@ -59,9 +59,18 @@ impl ReadTx<'_> {
         self.entity_ids_of("SELECT entity FROM link_due", [])
     }
 
-    /// Leaves what was worked out for [`Store::keep_noted_links`], once this transaction is over.
+    /// Leaves what was worked out for [`Store::keep_noted_links`], once this transaction is over and before the next one.
     pub fn note_links(&self, notes: LinkNotes) {
         self.store.noted_links.replace(Some(notes));
+    }
+
+    /// What [`LinkNotes::read`] is now.
+    ///
+    /// # Errors
+    /// The disk.
+    pub fn main_read(&self) -> Result<(Fingerprint, u64), StoreError> {
+        let counted = self.row("SELECT counted FROM meta", [], |row| row.get::<_, i64>(0))?.unwrap_or_default();
+        Ok((self.view_fingerprint()?, counted.cast_unsigned()))
     }
 }
 
@@ -78,7 +87,7 @@ impl Store {
             Err(StoreError::Busy { .. } | StoreError::ReadOnly { .. } | StoreError::Full { .. }) => return Ok(()),
             Err(error) => return Err(error),
         };
-        if tx.view_fingerprint()? != notes.fingerprint {
+        if tx.main_read()? != notes.read {
             return Ok(());
         }
         tx.keep_links(&notes)?;

@@ -111,27 +111,13 @@ impl Store {
         let fail = |source| StoreError::from_sqlite(path, source);
         let connection = connect(path, mode)?;
         match read_meta(&connection, path) {
-            Ok((SCHEMA_VERSION, instance)) => Ok(Self {
-                connection,
-                path: path.to_path_buf(),
-                mode,
-                instance,
-                steps: Cell::new(0),
-                noted_links: RefCell::default(),
-            }),
+            Ok((SCHEMA_VERSION, instance)) => Ok(Self::of(connection, path, mode, instance)),
             Ok((older, _)) => {
                 drop(connection);
                 migrate(path, older)?;
                 let connection = connect(path, mode)?;
                 let (_, instance) = read_meta(&connection, path)?;
-                Ok(Self {
-                    connection,
-                    path: path.to_path_buf(),
-                    mode,
-                    instance,
-                    steps: Cell::new(0),
-                    noted_links: RefCell::default(),
-                })
+                Ok(Self::of(connection, path, mode, instance))
             }
             Err(error) => {
                 // A failed open leaves the file, and a WAL beside it, as they are.
@@ -139,6 +125,11 @@ impl Store {
                 Err(error)
             }
         }
+    }
+
+    fn of(connection: Connection, path: &Path, mode: Mode, instance: Instance) -> Self {
+        let (steps, noted_links) = (Cell::new(0), RefCell::default());
+        Self { connection, path: path.to_path_buf(), mode, instance, steps, noted_links }
     }
 
     /// An empty store of the same instance that is gone when dropped: for computing projections anew.

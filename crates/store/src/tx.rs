@@ -103,6 +103,8 @@ impl<T: Copy + Eq + std::hash::Hash> IdMap<T> {
 impl<'s> ReadTx<'s> {
     pub(crate) fn begin(store: &'s Store, begin: &str) -> Result<Self, StoreError> {
         store.connection.execute_batch(begin).map_err(|source| StoreError::from_sqlite(&store.path, source))?;
+        // What the transaction before left is of another moment.
+        store.noted_links.take();
         Ok(Self { store, caches: RefCell::default(), codec: RefCell::default(), open: true })
     }
 

@@ -84,17 +84,14 @@ pub fn format(text: &str, mode: Mode, options: &FormatOptions) -> Result<Formatt
             None => kept += 1,
         }
     }
-    // One declaration that does not come out as it went in is enough to look at each by itself.
-    let mut out = splice(text, &pieces);
-    if !same_tree(root, &out, mode) {
-        let before = pieces.len();
-        pieces.retain(|piece| same_tree(root, &splice(text, std::slice::from_ref(piece)), mode));
-        kept += before - pieces.len();
-        out = splice(text, &pieces);
-        if !same_tree(root, &out, mode) {
-            (out, kept) = (text.to_owned(), declarations);
-        }
+    let laid = pieces.len();
+    let same = |pieces: &[(TextRange, String)]| same_tree(root, &splice(text, pieces), mode);
+    let mut good = sound(pieces, &same);
+    if good.len() < laid && !same(&good) {
+        good.clear();
     }
+    kept += laid - good.len();
+    let out = splice(text, &good);
     Ok(Formatted { text: out, declarations, kept })
 }
 
@@ -129,6 +126,24 @@ fn declaration(node: SyntaxNode<'_>, text: &str, index: &LineIndex, options: &Fo
         whole.push_str(line);
     }
     Some(whole.replace(LINE_END, "\n"))
+}
+
+/// Those of the pieces that come out as they went in. A half with a bad one is halved again, so that a long file with one is not parsed once for
+/// each declaration.
+fn sound(
+    mut pieces: Vec<(TextRange, String)>,
+    same: &dyn Fn(&[(TextRange, String)]) -> bool,
+) -> Vec<(TextRange, String)> {
+    if pieces.is_empty() || same(&pieces) {
+        return pieces;
+    }
+    if pieces.len() == 1 {
+        return Vec::new();
+    }
+    let others = pieces.split_off(pieces.len() / 2);
+    let mut good = sound(pieces, same);
+    good.extend(sound(others, same));
+    good
 }
 
 /// The text with some pieces of it replaced.

@@ -27,6 +27,9 @@ pub fn fmt(context: &Context, args: &FmtArgs) -> Result<ExitCode, Failure> {
 
 /// A file has no place in the store: it is printed.
 fn one_file(context: &Context, args: &FmtArgs, source: &SourceText) -> Result<ExitCode, Failure> {
+    if context.global.json {
+        return Err(Failure::usage("a file is printed as it is laid out; --json is for definitions of the store"));
+    }
     let laid = dm_engine::format_file(source, &options(context)?)?;
     if args.check {
         let same = laid == source.text;

@@ -244,6 +244,33 @@ fn links_are_kept_and_a_change_costs_those_that_reach_it() {
     assert_eq!(ask_and_check(&desk), 50);
 }
 
+/// What a reader worked out before main changed, was read by others, and went back is kept by nobody.
+#[test]
+fn what_was_read_before_main_went_there_and_back_is_not_kept() {
+    let desk = Desk::with(&format!("{}\nlet g (cents: Cents) : Int64 = f5 cents\n", chain()));
+    let other = dm_engine::Engine::open(desk.engine.options()).unwrap();
+    let ask = |engine: &dm_engine::Engine, name: &str| {
+        engine.snapshot(&session("work")).unwrap().show_as(name, Form::Program).unwrap();
+    };
+    let edit = |number| {
+        take(&desk, &Step::Edit { other: false, at: 23, to: 23, number });
+        take(&desk, &Step::Apply { other: false, force: false });
+    };
+    ask_and_check(&desk);
+    edit(7);
+    // Read, and not kept yet.
+    ask(&other, "f0");
+    edit(8);
+    for name in ["g", "f0"] {
+        ask(&desk.engine, name);
+        desk.engine.keep_memos().unwrap();
+    }
+    take(&desk, &Step::Undo { other: false });
+    other.keep_memos().unwrap();
+    let (_, wrong) = desk.engine.snapshot(&session("other")).unwrap().wrong_links().unwrap();
+    assert_eq!(wrong, Vec::<String>::new());
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 24, ..ProptestConfig::default() })]
     /// What is kept is what linking from nothing gives, whatever happened since (SEMANTICS R20).

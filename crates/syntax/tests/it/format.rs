@@ -39,25 +39,33 @@ fn nesting(text: &str, mode: Mode) -> Vec<(usize, SyntaxKind)> {
     parsed.tree.root().descendants().map(|node| (node.ancestors().count(), node.kind())).collect()
 }
 
-fn check_tree(root: &Path) -> (usize, usize) {
+/// The texts of all files below a folder but those that no loader reads.
+fn dark_texts(root: &Path) -> Vec<String> {
+    let mut texts = Vec::new();
     let mut open = vec![root.to_path_buf()];
-    let (mut declarations, mut kept) = (0, 0);
     while let Some(path) = open.pop() {
         if path.is_dir() {
             open.extend(
-                std::fs::read_dir(path)
-                    .expect("a readable folder")
-                    .map(|entry| entry.expect("a readable entry").path()),
+                std::fs::read_dir(path).expect("a readable folder").map(|entry| entry.expect("an entry").path()),
             );
-        } else if path.extension().is_some_and(|extension| extension == "dark") && !path.to_string_lossy().contains("_")
+        } else if path.extension().is_some_and(|extension| extension == "dark")
+            && !path.strip_prefix(root).unwrap_or(&path).to_string_lossy().contains('_')
         {
-            let text = std::fs::read_to_string(&path).expect("readable text");
-            for layout in [Layout::Keep, Layout::Fit] {
-                for width in [100, 60] {
-                    let formatted = checked(&text, Mode::Package, &options(width, layout));
-                    declarations += formatted.declarations;
-                    kept += formatted.kept;
-                }
+            texts.push(std::fs::read_to_string(&path).expect("readable text"));
+        }
+    }
+    texts.sort();
+    texts
+}
+
+fn check_tree(root: &Path) -> (usize, usize) {
+    let (mut declarations, mut kept) = (0, 0);
+    for text in dark_texts(root) {
+        for layout in [Layout::Keep, Layout::Fit] {
+            for width in [100, 60] {
+                let formatted = checked(&text, Mode::Package, &options(width, layout));
+                declarations += formatted.declarations;
+                kept += formatted.kept;
             }
         }
     }
@@ -209,21 +217,7 @@ fn a_text_with_errors_is_left_alone() {
 
 /// Texts of our packages, some of their lines with a comment behind or above them.
 fn commented() -> impl Strategy<Value = String> {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../packages");
-    let mut files = Vec::new();
-    let mut open = vec![root];
-    while let Some(path) = open.pop() {
-        if path.is_dir() {
-            open.extend(
-                std::fs::read_dir(path)
-                    .expect("a readable folder")
-                    .map(|entry| entry.expect("a readable entry").path()),
-            );
-        } else if path.extension().is_some_and(|extension| extension == "dark") {
-            files.push(std::fs::read_to_string(path).expect("readable text"));
-        }
-    }
-    files.sort();
+    let files = dark_texts(&Path::new(env!("CARGO_MANIFEST_DIR")).join("../../packages"));
     let places = prop::collection::vec((any::<prop::sample::Index>(), any::<bool>()), 0..8);
     (prop::sample::select(files), places).prop_map(|(text, places)| {
         let mut lines: Vec<String> = text.lines().map(str::to_owned).collect();
