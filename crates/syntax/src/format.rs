@@ -64,6 +64,9 @@ pub struct Formatted {
     pub kept: usize,
 }
 
+/// A declaration's bytes, and what is to stand there.
+type Piece = (TextRange, String);
+
 /// Lays a text out.
 ///
 /// # Errors
@@ -75,7 +78,7 @@ pub fn format(text: &str, mode: Mode, options: &FormatOptions) -> Result<Formatt
     }
     let index = LineIndex::new(text);
     let root = parsed.file().syntax();
-    let mut pieces: Vec<(TextRange, String)> = Vec::new();
+    let mut pieces: Vec<Piece> = Vec::new();
     let (mut declarations, mut kept) = (0, 0);
     for node in declarations_of(root) {
         declarations += 1;
@@ -85,7 +88,7 @@ pub fn format(text: &str, mode: Mode, options: &FormatOptions) -> Result<Formatt
         }
     }
     let laid = pieces.len();
-    let same = |pieces: &[(TextRange, String)]| same_tree(root, &splice(text, pieces), mode);
+    let same = |pieces: &[Piece]| same_tree(root, &splice(text, pieces), mode);
     let mut good = sound(pieces, &same);
     if good.len() < laid && !same(&good) {
         good.clear();
@@ -130,10 +133,7 @@ fn declaration(node: SyntaxNode<'_>, text: &str, index: &LineIndex, options: &Fo
 
 /// Those of the pieces that come out as they went in. A half with a bad one is halved again, so that a long file with one is not parsed once for
 /// each declaration.
-fn sound(
-    mut pieces: Vec<(TextRange, String)>,
-    same: &dyn Fn(&[(TextRange, String)]) -> bool,
-) -> Vec<(TextRange, String)> {
+fn sound(mut pieces: Vec<Piece>, same: &dyn Fn(&[Piece]) -> bool) -> Vec<Piece> {
     if pieces.is_empty() || same(&pieces) {
         return pieces;
     }
@@ -147,7 +147,7 @@ fn sound(
 }
 
 /// The text with some pieces of it replaced.
-fn splice(text: &str, pieces: &[(TextRange, String)]) -> String {
+fn splice(text: &str, pieces: &[Piece]) -> String {
     let mut out = String::with_capacity(text.len());
     let mut at = 0;
     for (range, piece) in pieces {
