@@ -359,6 +359,7 @@ fn named_failure(message: String, error: EngineError) -> Failure {
         EngineError::BadKeyText(_) => Failure::refused(message).hint("`dm key export FILE` writes one"),
         EngineError::NotUtf8 { .. } => Failure::unable(message).hint("save it as UTF-8"),
         EngineError::BadSetting { .. } => Failure::usage(message),
+        EngineError::NothingToLayOut => Failure::usage(message).hint("name definitions or modules: `dm fmt NAME`"),
         EngineError::NoSuchSetting(_) => Failure::usage(message).hint("`dm config list` shows the settings"),
         EngineError::NothingToImport(_) => Failure::refused(message),
         _ => Failure::unable(message),

@@ -423,6 +423,9 @@ pub enum EngineError {
     /// A setting that there is none of.
     #[error("there is no setting `{0}`")]
     NoSuchSetting(String),
+    /// Nothing was named, and no draft says what is meant.
+    #[error("no draft is in focus that says what to lay out")]
+    NothingToLayOut,
     /// A value that a setting does not have.
     #[error("{key} is {wanted}, not `{value}`")]
     BadSetting {

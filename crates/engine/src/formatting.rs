@@ -101,8 +101,9 @@ impl Transaction<'_> {
     ) -> Result<Written, EngineError> {
         let mut named = BTreeSet::new();
         if names.is_empty() {
-            let focused = self.workspace.session.focused.ok_or(EngineError::NoFocus)?;
-            let at = self.workspace.stack.place(&focused).ok_or(EngineError::NoFocus)?;
+            let focused = self.workspace.session.focused;
+            let at = focused.and_then(|patch| self.workspace.stack.place(&patch));
+            let at = at.ok_or(EngineError::NothingToLayOut)?;
             for made in self.workspace.stack.ops(at) {
                 if made.op.written_content().is_some() {
                     named.insert(made.op.entity);

@@ -346,3 +346,18 @@ fn an_export_over_files_that_differ() {
     machine.dm(&["export", "out", "--force"]).succeeds();
     assert!(machine.read("out/ada/math.dark").starts_with("module Ada.Math\n"));
 }
+
+#[test]
+fn what_cannot_be_laid_out() {
+    let machine = ada();
+    machine.write("wrong.dark", "module A.B\n\nlet f (n: Int64) : Int64 = (\n");
+    machine.write("right.dark", "module A.B\n\nlet f (n:Int64) : Int64 = n\n");
+    refused(&machine, &["fmt", "wrong.dark"], 1, &["wrong.dark:3:28", "never closed"]);
+    refused(&machine, &["fmt", "nowhere.dark"], 3, &["nowhere.dark"]);
+    refused(&machine, &["fmt", "right.dark", "A.B"], 2, &["one file at a time"]);
+    refused(&machine, &["fmt", "right.dark", "--json"], 2, &["--json is for definitions"]);
+    refused(&machine, &["fmt", "right.dark", "--check"], 1, &["right.dark: not laid out"]);
+    refused(&machine, &["fmt"], 2, &["no draft is in focus", "dm fmt NAME"]);
+    refused(&machine, &["config", "set", "fmt.layout", "wide"], 2, &["`keep` or `fit`"]);
+    assert!(machine.dm(&["fmt", "right.dark"]).succeeds().stdout.contains("let f (n: Int64) : Int64 = n\n"));
+}

@@ -56,7 +56,7 @@ fn what_is_named_is_laid_out_and_means_what_it_meant() {
 #[test]
 fn without_a_name_it_is_the_draft() {
     let desk = Desk::with(CODE);
-    assert!(matches!(fmt(&desk, &[], false), Err(EngineError::NoFocus)));
+    assert!(matches!(fmt(&desk, &[], false), Err(EngineError::NothingToLayOut)));
     desk.save("work", "module Acme.Shop\n\nlet fee (cents:Int64):Int64=cents+1L\n").unwrap();
     assert_eq!(changed(&fmt(&desk, &[], false).unwrap()), ["Acme.Shop.fee"]);
     assert!(matches!(fmt(&desk, &["nobody"], false), Err(EngineError::NoSuchName { .. })));
